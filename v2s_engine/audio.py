@@ -1,0 +1,162 @@
+"""Sound as files, as samples and as codes.
+
+file ──read_sound──> samples at 16 kHz ──encode_codes──> codes 0..255          (training)
+codes ──decode_codes──> samples at 16 kHz ──finish──> samples at 48 kHz ──write_wav──> file      (use)
+"""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import av
+import av.error
+import numpy as np
+from numpy.typing import NDArray
+
+from v2s_engine.errors import MediaNotFoundError, MediaUnreadableError, OutputError, UsageError
+from v2s_engine.grid import DELIVERY_RATE, SAMPLE_RATE
+from v2s_engine.options import LEVELS, SILENCE_CODE, ModelConfig
+
+_MU = 255.0
+_MU_STEPS = 127  # codes 1..255 stand symmetrically around silence, 127 on either side
+
+EDGE_DURATION_MS = 3
+"""Length of the fades that keep the two ends of a finished sound from clicking."""
+
+
+def read_sound(path: Path, rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
+    """The first sound stream of a file, mixed to mono at `rate`: `[L]` float32, full scale 1.
+
+    Any format that FFmpeg reads. Raises `MediaNotFoundError`, and `MediaUnreadableError` with FFmpeg's words where the
+    file cannot be decoded or holds no sound.
+    """
+    if not path.exists():
+        raise MediaNotFoundError(f"no sound file at {path}")
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise MediaUnreadableError(f"{path} holds no sound stream; wanted a file with sound")
+            return _resampled(container, rate)
+    except (av.error.FFmpegError, OSError) as error:
+        raise MediaUnreadableError(f"{path} cannot be decoded as sound; FFmpeg says: {error}") from error
+
+
+def _resampled(container: av.container.InputContainer, rate: int) -> NDArray[np.float32]:
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+    parts = [
+        resampled.to_ndarray()[0] for frame in container.decode(audio=0) for resampled in resampler.resample(frame)
+    ]
+    parts += [resampled.to_ndarray()[0] for resampled in resampler.resample(None)]
+    return np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
+
+
+def encode_codes(samples: NDArray[np.float32], config: ModelConfig) -> NDArray[np.uint8]:
+    """Samples `[..., L]` in [-1, 1] as codes `[..., L]` by the model's pre-emphasis and quantisation.
+
+    A fixed scale, never the clip's own minimum and maximum, so that silence is always code 128 (those who scaled each
+    clip by its extremes got an offset and a noise floor: soroushmehr/sampleRNN_ICLR2017 issue 24).
+    """
+    emphasised = samples.astype(np.float64)
+    if config.pre_emphasis:
+        emphasised[..., 1:] -= config.pre_emphasis * samples[..., :-1].astype(np.float64)
+    if config.quantisation == "mu-law":
+        companded = np.sign(emphasised) * np.log1p(_MU * np.abs(emphasised)) / np.log1p(_MU)
+        steps = np.clip(np.rint(companded * _MU_STEPS), -_MU_STEPS, _MU_STEPS)
+    else:
+        steps = np.clip(np.rint(emphasised * SILENCE_CODE), -SILENCE_CODE, SILENCE_CODE - 1)
+    return np.asarray(steps + SILENCE_CODE, np.uint8)
+
+
+def decode_codes(codes: NDArray[np.uint8], config: ModelConfig) -> NDArray[np.float32]:
+    """Codes `[L]` as samples `[L]`: the inverse of `encode_codes`. Code 128 alone decodes to exactly 0.
+
+    May pass full scale where codes ask for it; `finish` does not clip, the caller decides on a gain.
+    """
+    amplitudes = _amplitudes(config)[codes]
+    if not config.pre_emphasis:
+        return amplitudes.astype(np.float32)
+    return _leaky_sum(amplitudes, config.pre_emphasis).astype(np.float32)
+
+
+def _amplitudes(config: ModelConfig) -> NDArray[np.float64]:
+    steps = np.arange(LEVELS) - SILENCE_CODE
+    if config.quantisation == "linear":
+        return np.asarray(steps / SILENCE_CODE, np.float64)
+    companded = np.clip(steps / _MU_STEPS, -1.0, 1.0)
+    return np.asarray(np.sign(companded) * np.expm1(np.abs(companded) * np.log1p(_MU)) / _MU, np.float64)
+
+
+def _leaky_sum(values: NDArray[np.float64], leak: float) -> NDArray[np.float64]:
+    """y[t] = values[t] + leak · y[t-1], in blocks of 64 so that NumPy can do the work.
+
+    Inside a block the sum is a triangular matrix product; the last value of a block carries into the next.
+    """
+    block = 64
+    lags = np.arange(block)[:, None] - np.arange(block)[None, :]
+    matrix = np.where(lags >= 0, leak ** np.maximum(lags, 0), 0.0)
+    carry = leak ** np.arange(1, block + 1)
+    padded = np.zeros(-(-len(values) // block) * block)
+    padded[: len(values)] = values
+    blocks = padded.reshape(-1, block) @ matrix.T
+    last = 0.0
+    for index in range(len(blocks)):
+        blocks[index] += carry * last
+        last = blocks[index, -1]
+        if abs(last) < 1e-12:  # silence ends at exactly 0, not in denormals
+            last = 0.0
+    return blocks.reshape(-1)[: len(values)]
+
+
+def finish(samples: NDArray[np.float32], length: int, rate: int = DELIVERY_RATE) -> NDArray[np.float32]:
+    """A generated sound at 16 kHz as it goes to the editor: `[length]` float32 at `rate`, exactly that long.
+
+    Resampled by FFmpeg with its own delay taken out, cut (never padded by more than a step of the grid), and faded over
+    3 ms at both ends so that neither clicks. Raises `UsageError` where `samples` are too short for `length`.
+    """
+    wanted = -(-length * SAMPLE_RATE // rate)
+    if len(samples) < wanted:
+        raise UsageError(f"{length} samples at {rate} Hz need {wanted} samples at {SAMPLE_RATE} Hz; got {len(samples)}")
+    resampled = resample(samples, SAMPLE_RATE, rate)
+    finished = np.zeros(length, np.float32)
+    available = min(length, len(resampled))
+    finished[:available] = resampled[:available]
+    edge = min(rate * EDGE_DURATION_MS // 1000, length // 2)
+    if edge:
+        fade = (0.5 - 0.5 * np.cos(np.pi * (np.arange(edge) + 0.5) / edge)).astype(np.float32)
+        finished[:edge] *= fade
+        finished[length - edge :] *= fade[::-1]
+    return finished
+
+
+def resample(samples: NDArray[np.float32], rate_in: int, rate_out: int) -> NDArray[np.float32]:
+    """Mono samples `[L]` at another rate, aligned at the first sample; about L · rate_out / rate_in samples."""
+    if rate_in == rate_out or not len(samples):
+        return samples.copy()
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate_out)
+    frame = av.AudioFrame.from_ndarray(samples[None].astype(np.float32), format="flt", layout="mono")
+    frame.sample_rate = rate_in
+    frames = resampler.resample(frame) + resampler.resample(None)
+    return np.concatenate([part.to_ndarray()[0] for part in frames]).astype(np.float32)
+
+
+def write_wav(path: Path, samples: NDArray[np.float32], rate: int = DELIVERY_RATE) -> None:
+    """Write mono samples `[L]` as a 24-bit WAV without any other chunk (no timecode: hosts misplace those).
+
+    Samples beyond full scale raise `UsageError`: the caller decides on a gain. A disk that cannot take the file raises
+    `OutputError` and leaves nothing behind.
+    """
+    peak = float(np.max(np.abs(samples), initial=0.0))
+    if peak > 1.0:
+        raise UsageError(f"{path.name} would clip: peak {peak:.3f}, at most 1 is wanted; turn it down first")
+    values = np.rint(samples.astype(np.float64) * (2**23 - 1)).astype("<i4")
+    packed = values.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    try:
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(3)
+            file.setframerate(rate)
+            file.writeframes(packed)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {error}; free some space or choose another folder") from error

@@ -1,0 +1,83 @@
+"""Many sounds side by side: rows of a batch that leave when they are done and are refilled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2s_engine.grid import FRAME_LENGTH
+from v2s_engine.sampling.sampler import Codes, Floats, Row, Sampler, SamplerState
+
+T = TypeVar("T")
+
+PIECE_LENGTH = 8 * FRAME_LENGTH
+"""Samples that one call of a sampler makes at most (half a second): between calls a job can be stopped."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowJob:
+    """One sound to sample."""
+
+    row: Row
+    conditioning: Floats
+    """`[N, C]`, all vectors of the sound."""
+    length: int
+    """Samples to make, at least 1."""
+
+
+@dataclass
+class _Active(Generic[T]):
+    tag: T
+    job: RowJob
+    state: SamplerState
+    pieces: list[Codes]
+    done: int = 0
+
+
+def sample_lockstep(
+    sampler: Sampler,
+    draw: Callable[[bool], tuple[T, RowJob] | None],
+    rows: int,
+    on_piece: Callable[[T, int], None],
+) -> Iterator[tuple[T, Codes]]:
+    """Sample all jobs, at most `rows` at a time; yields each job's tag with its codes `[length]` as it is finished.
+
+    `draw(wait)` gives the next job with its tag. With `wait` false it gives None where no job is ready yet, so that
+    rows at hand are not held up; with `wait` true it gives None only at the end. `on_piece(tag, samples made)` is
+    called after each piece of a job; what it raises ends the sampling.
+    """
+    active: list[_Active[T]] = []
+    while True:
+        while len(active) < rows and (drawn := draw(not active)) is not None:
+            tag, job = drawn
+            active.append(_Active(tag, job, sampler.start([job.row]), []))
+        if not active:
+            return
+        _advance(sampler, active, on_piece)
+        for finished in [each for each in active if each.done >= each.job.length]:
+            active.remove(finished)
+            yield finished.tag, np.concatenate(finished.pieces)
+
+
+def _advance(sampler: Sampler, active: list[_Active[T]], on_piece: Callable[[T, int], None]) -> None:
+    length = min(PIECE_LENGTH, *(each.job.length - each.done for each in active))
+    conditioning = np.stack([_vectors(sampler, each, length) for each in active])
+    codes, state = sampler.generate(SamplerState.join([each.state for each in active]), conditioning, length)
+    for index, each in enumerate(active):
+        each.state = state.select([index])
+        each.pieces.append(codes[index])
+        each.done += length
+        on_piece(each.tag, each.done)
+
+
+def _vectors(sampler: Sampler, each: _Active[T], length: int) -> NDArray[np.float32]:
+    """The vectors that cover the next piece, as many for every row whatever its phase: the last one is repeated."""
+    step = sampler.config.conditioning_length
+    first = each.done // step
+    count = -(-(length + step - 1) // step)
+    indices = np.minimum(np.arange(first, first + count), len(each.job.conditioning) - 1)
+    return each.job.conditioning[indices]
