@@ -7,6 +7,7 @@ codes ──decode_codes──> samples at 16 kHz ──finish──> samples at
 from __future__ import annotations
 
 import wave
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -43,11 +44,13 @@ def read_sound(path: Path, rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
 
 
 def _resampled(container: av.container.InputContainer, rate: int) -> NDArray[np.float32]:
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+    resampler = av.AudioResampler(format="fltp", rate=rate)
+    # The mean of the channels, taken here: FFmpeg's own down-mix makes equal channels 3 dB louder than either.
     parts = [
-        resampled.to_ndarray()[0] for frame in container.decode(audio=0) for resampled in resampler.resample(frame)
+        resampled.to_ndarray().mean(axis=0)
+        for frame in chain(container.decode(audio=0), [None])
+        for resampled in resampler.resample(frame)
     ]
-    parts += [resampled.to_ndarray()[0] for resampled in resampler.resample(None)]
     return np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
 
 
@@ -111,16 +114,12 @@ def _leaky_sum(values: NDArray[np.float64], leak: float) -> NDArray[np.float64]:
 def finish(samples: NDArray[np.float32], length: int, rate: int = DELIVERY_RATE) -> NDArray[np.float32]:
     """A generated sound at 16 kHz as it goes to the editor: `[length]` float32 at `rate`, exactly that long.
 
-    Resampled by FFmpeg with its own delay taken out, cut (never padded by more than a step of the grid), and faded over
-    3 ms at both ends so that neither clicks. Raises `UsageError` where `samples` are too short for `length`.
+    Resampled by FFmpeg, cut, and faded over 3 ms at both ends so that neither clicks. Raises `UsageError` where `samples` are too short for `length`.
     """
     wanted = -(-length * SAMPLE_RATE // rate)
     if len(samples) < wanted:
         raise UsageError(f"{length} samples at {rate} Hz need {wanted} samples at {SAMPLE_RATE} Hz; got {len(samples)}")
-    resampled = resample(samples, SAMPLE_RATE, rate)
-    finished = np.zeros(length, np.float32)
-    available = min(length, len(resampled))
-    finished[:available] = resampled[:available]
+    finished = resample(samples, SAMPLE_RATE, rate)[:length]
     edge = min(rate * EDGE_DURATION_MS // 1000, length // 2)
     if edge:
         fade = (0.5 - 0.5 * np.cos(np.pi * (np.arange(edge) + 0.5) / edge)).astype(np.float32)
@@ -130,14 +129,17 @@ def finish(samples: NDArray[np.float32], length: int, rate: int = DELIVERY_RATE)
 
 
 def resample(samples: NDArray[np.float32], rate_in: int, rate_out: int) -> NDArray[np.float32]:
-    """Mono samples `[L]` at another rate, aligned at the first sample; about L · rate_out / rate_in samples."""
+    """Mono samples `[L]` at another rate: `[ceil(L · rate_out / rate_in)]`, aligned at the first sample."""
     if rate_in == rate_out or not len(samples):
         return samples.copy()
     resampler = av.AudioResampler(format="flt", layout="mono", rate=rate_out)
-    frame = av.AudioFrame.from_ndarray(samples[None].astype(np.float32), format="flt", layout="mono")
+    # Silence behind, cut off again: FFmpeg gives nothing back for sounds shorter than its filter.
+    padded = np.concatenate([samples, np.zeros(256, np.float32)]).astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(padded[None], format="flt", layout="mono")
     frame.sample_rate = rate_in
     frames = resampler.resample(frame) + resampler.resample(None)
-    return np.concatenate([part.to_ndarray()[0] for part in frames]).astype(np.float32)
+    resampled = np.concatenate([part.to_ndarray()[0] for part in frames]).astype(np.float32)
+    return resampled[: -(-len(samples) * rate_out // rate_in)]
 
 
 def write_wav(path: Path, samples: NDArray[np.float32], rate: int = DELIVERY_RATE) -> None:
@@ -152,7 +154,7 @@ def write_wav(path: Path, samples: NDArray[np.float32], rate: int = DELIVERY_RAT
     values = np.rint(samples.astype(np.float64) * (2**23 - 1)).astype("<i4")
     packed = values.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
     try:
-        with wave.open(str(path), "wb") as file:
+        with path.open("wb") as raw, wave.open(raw, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(3)
             file.setframerate(rate)

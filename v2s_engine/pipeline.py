@@ -24,15 +24,14 @@ from v2s_engine.bundle import Bundle
 from v2s_engine.envelope import Envelope
 from v2s_engine.errors import CancelledError, MediaError, UsageError
 from v2s_engine.grid import ENVELOPE_LENGTH, FRAME_LENGTH, steps_covering
-from v2s_engine.model.conditioning import envelope_conditioning
 from v2s_engine.progress import Progress, ProgressEvent
 from v2s_engine.sampling.choose import Device, open_sampler
+from v2s_engine.sampling.envelope_sound import ROWS, EnvelopeRequest, row_job
 from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
 from v2s_engine.sampling.sampler import Row
 from v2s_engine.sampling.weights import load_folded
 from v2s_engine.vision.encoder import Encoder
 
-_ROWS = 8  # side by side; more do not go faster on a CPU (benchmarks/cpu_sampler.py)
 _ENCODED_AHEAD = 4  # requests whose envelopes wait for a free row
 
 
@@ -123,7 +122,7 @@ class SoundPipeline:
         counter = _SampleCounter(progress, sum(len(each.takes) * each.length for each in requests))
         with _EncoderThread(self._encoder, requests, progress) as encoded:
             source = _RowSource(encoded, self.bundle, counter)
-            for (made, take), codes in sample_lockstep(self._sampler, source.draw, _ROWS, counter):
+            for (made, take), codes in sample_lockstep(self._sampler, source.draw, ROWS, counter):
                 yield from source.failed()
                 samples = decode_codes(codes, self.bundle.config)
                 yield SoundTake(made.request, take, samples, made.envelope)
@@ -159,11 +158,11 @@ class _RowSource:
             yield self._failures.popleft()
 
     def _rows(self, encoded: _Encoded) -> Iterator[tuple[tuple[_Encoded, int], RowJob]]:
-        config, request = self._bundle.config, encoded.request
-        vectors = envelope_conditioning(encoded.envelope, config.class_index(request.sound_class), config)
+        request = encoded.request
         for take in request.takes:
             row = Row(request.seed, take, self._bundle.temperature)
-            yield (encoded, take), RowJob(row, vectors, request.length)
+            wanted = EnvelopeRequest(encoded.envelope, request.sound_class, row)
+            yield (encoded, take), row_job(wanted, request.length, self._bundle.config)
 
 
 class _SampleCounter:

@@ -117,7 +117,7 @@ class ExcerptStream:
         recording = int(rng.choice(len(self._weights[class_index]), p=self._weights[class_index]))
         speeds = self._sounds[class_index][recording]
         samples = speeds[int(rng.integers(len(speeds)))]
-        lead = int(rng.integers(0, 4_000)) if rng.random() < 0.5 else 0
+        lead = int(rng.integers(0, min(4_000, options.excerpt_length // 2))) if rng.random() < 0.5 else 0
         room = options.excerpt_length - lead
         start = int(rng.integers(0, len(samples) - room + 1)) if len(samples) > room else 0
         stretch = samples[start : start + room]

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from v2s_engine.errors import UsageError
@@ -23,6 +21,7 @@ from v2s_engine.train.recordings import Library
 from v2s_engine.train.stream import ExcerptStream, StreamOptions
 
 NATS_TO_BITS = 1 / math.log(2)
+_REPORT_EVERY = 10  # steps
 
 
 @dataclass(frozen=True)
@@ -113,13 +112,14 @@ class Trainer:
         losses: list[float] = []
         since, samples_since = began, 0
         while self.step < self.options.steps:
+            progress.check()
             losses.append(self.train_step())
             samples_since += self.options.stream.rows * self.options.stream.chunk_length
             done = self.step >= self.options.steps
             due = self.step % self.options.checkpoint_every == 0
             out_of_time = time.monotonic() - began > stop_after
-            if self.step % 50 == 0:
-                mean = sum(losses[-50:]) / len(losses[-50:])
+            if self.step % _REPORT_EVERY == 0:
+                mean = sum(losses[-_REPORT_EVERY:]) / len(losses[-_REPORT_EVERY:])
                 text = f"loss {mean:.3f} nats, {mean * NATS_TO_BITS:.3f} bits"
                 progress.step("train", self.step, self.options.steps, text)
             if due or done or out_of_time:
@@ -193,20 +193,6 @@ class Trainer:
             entry |= self._on_checkpoint(self.averaged, self.step)
         with (self.options.output / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry) + "\n")
-
-
-def numpy_parameters(model: SampleRNN) -> dict[str, NDArray[np.float32]]:
-    """The network's parameters as float32 arrays with weight norm removed: what folding and bundles take."""
-    plain = SampleRNN(model.config)
-    for module in plain.modules():
-        if isinstance(module, nn.Linear) and hasattr(module, "parametrizations"):
-            nn.utils.parametrize.remove_parametrizations(module, "weight")
-    wanted = plain.state_dict()
-    source = dict(model.state_dict())
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Linear):
-            source[f"{name}.weight"] = module.weight
-    return {name: source[name].detach().cpu().float().numpy().copy() for name in wanted}
 
 
 def _on_cpu(model: nn.Module) -> dict[str, Tensor]:

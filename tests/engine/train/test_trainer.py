@@ -1,0 +1,154 @@
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from v2s_engine.errors import BundleDamagedError, CancelledError, OutputError, UsageError
+from v2s_engine.model.samplernn import SampleRNN
+from v2s_engine.options import ModelConfig
+from v2s_engine.progress import Progress
+from v2s_engine.train.checkpoint import read_checkpoint, write_checkpoint
+from v2s_engine.train.parameters import numpy_parameters
+from v2s_engine.train.recordings import Library, Material, Recording
+from v2s_engine.train.stream import StreamOptions
+from v2s_engine.train.trainer import Trainer, TrainOptions
+
+CONFIG = ModelConfig(("dog",), hidden_size=32, mlp_size=32, embedding_size=16, coarse_unit=16, mid_unit=4)
+
+
+def library() -> Library:
+    times = np.arange(24_000) / 16_000
+    tone = (0.3 * np.sin(2 * np.pi * 500 * times) * (np.sin(2 * np.pi * 3 * times) > 0)).astype(np.float32)
+    return Library((Recording(Material("dog/a.wav", "dog", 1.5, "CC0", "Ann", "0" * 64), tone),), ())
+
+
+def options(folder: Path, steps: int = 6, **changes: object) -> TrainOptions:
+    stream = StreamOptions(rows=4, excerpt_length=8_192)
+    return TrainOptions(folder, steps, stream, checkpoint_every=3, warmup_steps=2, **changes)  # type: ignore[arg-type]
+
+
+def test_the_loss_falls_from_that_of_guessing(tmp_path: Path) -> None:
+    trainer = Trainer(CONFIG, library(), options(tmp_path, steps=30, learning_rate=1e-2))
+    losses = [trainer.train_step() for _ in range(30)]
+    assert losses[0] == pytest.approx(np.log(256), abs=0.8)
+    assert np.mean(losses[-5:]) < 4.0
+    assert np.isfinite(losses).all()
+
+
+def test_resuming_gives_the_losses_of_an_uninterrupted_run(tmp_path: Path) -> None:
+    whole = Trainer(CONFIG, library(), options(tmp_path / "whole"))
+    wanted = [whole.train_step() for _ in range(6)]
+
+    first = Trainer(CONFIG, library(), options(tmp_path / "cut"))
+    first.run(Progress(), stop_after=0.0)  # stops after one step, with a checkpoint
+    assert first.step == 1
+    second = Trainer(CONFIG, library(), options(tmp_path / "cut"))
+    assert second.resume()
+    assert [second.train_step() for _ in range(5)] == wanted[1:]
+    for name, value in whole.averaged.state_dict().items():
+        assert torch.equal(value, second.averaged.state_dict()[name])
+
+
+def test_a_kill_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    script = textwrap.dedent(f"""
+        import sys
+        sys.path[:0] = {[str(Path(__file__).parents[3]), str(Path(__file__).parent)]!r}
+        from pathlib import Path
+        from test_trainer import CONFIG, Trainer, library, options, Progress
+        trainer = Trainer(CONFIG, library(), options(Path({str(tmp_path)!r}), steps=100_000))
+        trainer.run(Progress(lambda event: print("step", event.done, flush=True)))
+    """)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("step 10")
+        os.kill(process.pid, signal.SIGKILL)
+    checkpoint = read_checkpoint(tmp_path / "last.ckpt")
+    assert checkpoint.step >= 9
+    again = Trainer(CONFIG, library(), options(tmp_path, steps=100_000))
+    assert again.resume()
+    assert np.isfinite(again.train_step())
+
+
+def test_the_log_tells_loss_in_nats_and_bits(tmp_path: Path) -> None:
+    Trainer(CONFIG, library(), options(tmp_path), lambda model, step: {"held_out_nats": float(step)}).run(Progress())
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert len(lines) == 2
+    assert '"loss_nats"' in lines[0]
+    assert '"loss_bits"' in lines[0]
+    assert '"held_out_nats": 6.0' in lines[1]
+
+
+def test_a_training_can_be_stopped(tmp_path: Path) -> None:
+    progress = Progress()
+    progress.cancel.set()
+    with pytest.raises(CancelledError):
+        Trainer(CONFIG, library(), options(tmp_path, steps=1000)).run(progress)
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    Trainer(CONFIG, library(), options(tmp_path)).run(Progress())
+    with pytest.raises(UsageError, match="asked for is"):
+        Trainer(ModelConfig(("dog",), hidden_size=16), library(), options(tmp_path)).resume()
+
+
+def test_pickled_code_is_refused(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.system, (f"touch {tmp_path / 'ran'}",)
+
+    path = tmp_path / "evil.ckpt"
+    path.write_bytes(pickle.dumps(Evil()))
+    torch.save({"format": 1, "model": Evil()}, tmp_path / "evil2.ckpt")
+    for each in (path, tmp_path / "evil2.ckpt"):
+        with pytest.raises(BundleDamagedError, match="no checkpoint of plain tensors"):
+            read_checkpoint(each)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_missing_and_a_foreign_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(BundleDamagedError, match="no checkpoint at"):
+        read_checkpoint(tmp_path / "none.ckpt")
+    torch.save({"format": 99}, tmp_path / "other.ckpt")
+    with pytest.raises(BundleDamagedError, match="format 1"):
+        read_checkpoint(tmp_path / "other.ckpt")
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = Trainer(CONFIG, library(), options(tmp_path))
+    trainer.run(Progress())
+    before = read_checkpoint(tmp_path / "last.ckpt")
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OutputError, match="the one before is untouched"):
+        write_checkpoint(before, tmp_path / "last.ckpt")
+    monkeypatch.undo()
+    assert read_checkpoint(tmp_path / "last.ckpt").step == before.step
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "log.jsonl"]
+
+
+def test_weight_norm_is_multiplied_out_of_the_parameters() -> None:
+    torch.manual_seed(0)
+    normed = SampleRNN(ModelConfig(("dog",), hidden_size=16, mlp_size=16, weight_norm=True))
+    with torch.no_grad():
+        for parameter in normed.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    plain = SampleRNN(ModelConfig(("dog",), hidden_size=16, mlp_size=16))
+    arrays = numpy_parameters(normed)
+    assert set(arrays) == set(plain.state_dict())
+    plain.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    codes = torch.randint(0, 256, (2, 8 + 256))
+    conditioning = torch.randn(2, 1, 9)
+    with torch.no_grad():
+        one, _ = normed(codes, conditioning, normed.initial_state(2))
+        other, _ = plain(codes, conditioning, plain.initial_state(2))
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)

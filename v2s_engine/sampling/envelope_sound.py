@@ -1,0 +1,48 @@
+"""From an envelope to a sound, with nothing of pictures: what the pipeline, previews and measurements share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2s_engine.audio import decode_codes
+from v2s_engine.envelope import Envelope
+from v2s_engine.grid import ENVELOPE_LENGTH
+from v2s_engine.model.conditioning import envelope_conditioning
+from v2s_engine.options import ModelConfig
+from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
+from v2s_engine.sampling.sampler import Row, Sampler
+
+ROWS = 8
+"""Sounds side by side; more do not go faster on a CPU (benchmarks/cpu_sampler.py)."""
+
+
+@dataclass(frozen=True, eq=False)
+class EnvelopeRequest:
+    """One sound asked for by its envelope."""
+
+    envelope: Envelope
+    sound_class: str
+    row: Row
+
+
+def row_job(request: EnvelopeRequest, length: int, config: ModelConfig) -> RowJob:
+    """What the sampler is given for a sound of `length` samples; raises `UsageError` for an unknown sound class."""
+    class_index = config.class_index(request.sound_class)
+    return RowJob(request.row, envelope_conditioning(request.envelope, class_index, config), length)
+
+
+def sound_envelopes(sampler: Sampler, requests: Sequence[EnvelopeRequest]) -> list[NDArray[np.float32]]:
+    """The sounds of some envelopes, in their order: samples `[N · 256]` at 16 kHz, before any gain."""
+    config = sampler.config
+
+    def jobs() -> Iterator[tuple[int, RowJob]]:
+        for index, request in enumerate(requests):
+            yield index, row_job(request, len(request.envelope) * ENVELOPE_LENGTH, config)
+
+    waiting = jobs()
+    finished = dict(sample_lockstep(sampler, lambda wait: next(waiting, None), ROWS, lambda tag, done: None))
+    return [decode_codes(finished[index], config) for index in range(len(requests))]

@@ -1,0 +1,36 @@
+"""How well the network predicts recordings that it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from v2s_engine.model.samplernn import SampleRNN, TierState
+from v2s_engine.options import LEVELS
+from v2s_engine.train.recordings import Recording
+from v2s_engine.train.stream import ExcerptStream, StreamOptions
+
+_STREAM = StreamOptions(rows=16, gain_range=(0.0, 0.0), speeds=(1.0,), seed=1)
+_CHUNKS = 24
+
+
+@torch.no_grad()
+def held_out_loss(model: SampleRNN, recordings: Sequence[Recording]) -> float:
+    """Mean cross entropy in nats per sample over the same excerpts each time; states are carried as in training."""
+    stream = ExcerptStream(recordings, model.config, _STREAM)
+    device = next(model.parameters()).device
+    state = model.initial_state(_STREAM.rows)
+    losses = []
+    for _ in range(_CHUNKS):
+        chunk = stream.next_chunk()
+        reset = torch.from_numpy(chunk.reset).to(device)[:, None]
+        start = model.initial_state(_STREAM.rows)
+        state = TierState(*(torch.where(reset, new, old) for new, old in zip(start, state, strict=True)))
+        codes = torch.from_numpy(chunk.codes).to(device, torch.int64)
+        logits, state = model(codes, torch.from_numpy(chunk.conditioning).to(device), state)
+        targets = codes[:, model.config.history_length :].reshape(-1)
+        losses.append(nn.functional.cross_entropy(logits.reshape(-1, LEVELS), targets).item())
+    return float(np.mean(losses))
