@@ -2,7 +2,7 @@
 
     row 0   |excerpt----------------|excerpt-----|excerpt--------- ...
     row 1   |excerpt-----|excerpt----------------|excerpt--------- ...
-              ^ reset      chunks of 1,024 samples, state carried from chunk to chunk inside an excerpt
+              ^ reset      chunks of 512 samples, state carried from chunk to chunk inside an excerpt
 
 Which excerpt comes n-th in a row depends on (seed, row, n) only, so that a stream resumes from three numbers.
 """
@@ -28,24 +28,35 @@ from v2s_engine.train.recordings import AUDIBLE_DBFS, Recording
 class StreamOptions:
     """How excerpts are drawn."""
 
-    rows: int = 32
+    rows: int = 16
     """Streams side by side, B."""
-    chunk_length: int = 1024
-    """Samples per truncated back-propagation step, a multiple of 1,024."""
+    chunk_length: int = 512
+    """Samples per truncated back-propagation step (SampleRNN's best, 32 ms), a multiple of 256."""
     excerpt_length: int = 48_000
     """Longest excerpt, in samples."""
     gain_range: tuple[float, float] = (-12.0, 3.0)
     """Random gain per excerpt, dB; never so much that it would clip."""
     speeds: tuple[float, ...] = (0.94, 1.0, 1.06)
     """Playback speeds that each recording is heard at."""
+    level_jitter: float = 6.0
+    """Spread, in dB, of a slow random gain on what the network sees but not on what it is to predict.
+
+    Free-running, a network hears its own mistakes: once too loud, it goes on too loud, since in training the past always
+    had the right level. With the past at a wrong level in training, it learns to trust the conditioning instead.
+    """
     seed: int = 0
+
+
+_JITTER_KNOT_LENGTH = 2_048  # samples
 
 
 class Chunk(NamedTuple):
     """One step's input."""
 
     codes: NDArray[np.uint8]
-    """`[B, history_length + chunk_length]`."""
+    """`[B, history_length + chunk_length]`: what the network sees, its level jittered."""
+    targets: NDArray[np.uint8]
+    """`[B, chunk_length]`: what it is to predict, at the level that the conditioning says."""
     conditioning: NDArray[np.float32]
     """`[B, chunk_length / conditioning_length, C]`."""
     reset: NDArray[np.bool_]
@@ -54,6 +65,7 @@ class Chunk(NamedTuple):
 
 class _Excerpt(NamedTuple):
     codes: NDArray[np.uint8]
+    targets: NDArray[np.uint8]
     conditioning: NDArray[np.float32]
 
 
@@ -94,20 +106,22 @@ class ExcerptStream:
         vectors = length // config.conditioning_length
         rows = self._options.rows
         codes = np.empty((rows, config.history_length + length), np.uint8)
+        targets = np.empty((rows, length), np.uint8)
         conditioning = np.empty((rows, vectors, config.conditioning_size), np.float32)
         reset = np.zeros(rows, np.bool_)
         for row in range(rows):
             excerpt = self._excerpts[row]
-            if self._chunks[row] * length >= len(excerpt.codes) - config.history_length:
+            if self._chunks[row] * length >= len(excerpt.targets):
                 self._numbers[row] += 1
                 self._chunks[row] = 0
                 excerpt = self._excerpts[row] = self._draw(row, self._numbers[row])
             chunk = self._chunks[row]
             codes[row] = excerpt.codes[chunk * length : chunk * length + codes.shape[1]]
+            targets[row] = excerpt.targets[chunk * length : (chunk + 1) * length]
             conditioning[row] = excerpt.conditioning[chunk * vectors : (chunk + 1) * vectors]
             reset[row] = chunk == 0
             self._chunks[row] += 1
-        return Chunk(codes, conditioning, reset)
+        return Chunk(codes, targets, conditioning, reset)
 
     def _draw(self, row: int, number: int) -> _Excerpt:
         """Excerpt `number` of `row`: silence, a stretch of a recording at a random gain, silence to a whole chunk."""
@@ -128,13 +142,20 @@ class ExcerptStream:
         length = min(length, options.excerpt_length // options.chunk_length * options.chunk_length)
         sound = np.zeros(length, np.float32)
         sound[lead : lead + len(stretch)] = (gain * stretch)[: length - lead]
-        return _excerpt(sound, class_index, self._config)
+        history = np.full(self._config.history_length, SILENCE_CODE, np.uint8)
+        seen = encode_codes(sound * _slow_gain(length, options.level_jitter, rng), self._config)
+        return _Excerpt(
+            codes=np.concatenate([history, seen]),
+            targets=encode_codes(sound, self._config),
+            conditioning=envelope_conditioning(measure_envelope(sound), class_index, self._config),
+        )
 
 
-def _excerpt(sound: NDArray[np.float32], class_index: int, config: ModelConfig) -> _Excerpt:
-    history = np.full(config.history_length, SILENCE_CODE, np.uint8)
-    codes = np.concatenate([history, encode_codes(sound, config)])
-    return _Excerpt(codes, envelope_conditioning(measure_envelope(sound), class_index, config))
+def _slow_gain(length: int, spread_db: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A random gain `[length]`: straight lines in dB between normally distributed knots every 128 ms."""
+    knots = np.arange(0, length + _JITTER_KNOT_LENGTH, _JITTER_KNOT_LENGTH)
+    gain_db = np.interp(np.arange(length), knots, rng.normal(0.0, spread_db, len(knots)))
+    return np.asarray(10 ** (gain_db / 20), np.float32)
 
 
 def _audible_steps(samples: NDArray[np.float32]) -> int:

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from v2s_engine.errors import UsageError
+from v2s_engine.errors import DeviceError, UsageError
 from v2s_engine.model.samplernn import SampleRNN, TierState
 from v2s_engine.options import LEVELS, ModelConfig
 from v2s_engine.progress import Progress
@@ -43,6 +44,7 @@ class TrainOptions:
     """Steps between checkpoints."""
     mixed_precision: bool = True
     """bfloat16 autocast."""
+    device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1
     """One is fastest on a CPU at these sizes."""
     seed: int = 0
@@ -67,7 +69,9 @@ class Trainer:
         self.options = options
         self._library = library
         self._on_checkpoint = on_checkpoint
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if options.device == "cuda" and not torch.cuda.is_available():
+            raise DeviceError("--device cuda: PyTorch sees no CUDA device; check the driver, or use --device cpu")
+        self._device = torch.device(options.device)
         self.model = SampleRNN(config).to(self._device)
         self.averaged = SampleRNN(config).to(self._device)
         self.averaged.load_state_dict(self.model.state_dict())
@@ -131,7 +135,7 @@ class Trainer:
 
     def train_step(self) -> float:
         """One optimiser step; the mean cross entropy in nats per sample."""
-        options, config = self.options, self.config
+        options = self.options
         chunk = self._stream.next_chunk()
         codes = torch.from_numpy(chunk.codes).to(self._device, torch.int64)
         conditioning = torch.from_numpy(chunk.conditioning).to(self._device)
@@ -140,7 +144,7 @@ class Trainer:
             group["lr"] = options.learning_rate * self._schedule()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=options.mixed_precision):
             logits, state = self.model(codes, conditioning, state)
-        targets = codes[:, config.history_length :].reshape(-1)
+        targets = torch.from_numpy(chunk.targets).to(self._device, torch.int64).reshape(-1)
         loss = nn.functional.cross_entropy(logits.float().reshape(-1, LEVELS), targets)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -13,8 +13,8 @@ from v2s_engine.options import LEVELS
 from v2s_engine.train.recordings import Recording
 from v2s_engine.train.stream import ExcerptStream, StreamOptions
 
-_STREAM = StreamOptions(rows=16, gain_range=(0.0, 0.0), speeds=(1.0,), seed=1)
-_CHUNKS = 24
+_STREAM = StreamOptions(rows=16, gain_range=(0.0, 0.0), speeds=(1.0,), level_jitter=0.0, seed=1)
+_CHUNKS = 48
 
 
 @torch.no_grad()
@@ -31,6 +31,6 @@ def held_out_loss(model: SampleRNN, recordings: Sequence[Recording]) -> float:
         state = TierState(*(torch.where(reset, new, old) for new, old in zip(start, state, strict=True)))
         codes = torch.from_numpy(chunk.codes).to(device, torch.int64)
         logits, state = model(codes, torch.from_numpy(chunk.conditioning).to(device), state)
-        targets = codes[:, model.config.history_length :].reshape(-1)
+        targets = torch.from_numpy(chunk.targets).to(device, torch.int64).reshape(-1)
         losses.append(nn.functional.cross_entropy(logits.reshape(-1, LEVELS), targets).item())
     return float(np.mean(losses))

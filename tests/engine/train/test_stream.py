@@ -21,8 +21,9 @@ RECORDINGS = [recording("dog", 20_000, 1), recording("dog", 3_000, 2), recording
 
 def test_chunks_have_the_shapes_that_the_network_wants() -> None:
     chunk = ExcerptStream(RECORDINGS, CONFIG, OPTIONS).next_chunk()
-    assert chunk.codes.shape == (4, 16 + 1024)
-    assert chunk.conditioning.shape == (4, 4, 10)
+    assert chunk.codes.shape == (4, 16 + 512)
+    assert chunk.targets.shape == (4, 512)
+    assert chunk.conditioning.shape == (4, 2, 10)
     assert chunk.reset.tolist() == [True] * 4
 
 
@@ -43,12 +44,12 @@ def test_an_excerpt_starts_in_silence_and_its_chunks_join() -> None:
     assert joined > 10
 
 
-def test_the_conditioning_is_the_envelope_of_the_codes() -> None:
+def test_the_conditioning_is_the_envelope_of_the_targets() -> None:
     stream = ExcerptStream(RECORDINGS, CONFIG, StreamOptions(rows=1, excerpt_length=4_096, seed=5))
     codes, loudness = [], []
     chunk = stream.next_chunk()
     while True:
-        codes.append(chunk.codes[0, 16:])
+        codes.append(chunk.targets[0])
         loudness.append(chunk.conditioning[0, :, 1])
         chunk = stream.next_chunk()
         if chunk.reset[0]:
@@ -83,9 +84,20 @@ def test_another_seed_gives_other_excerpts() -> None:
     assert (one.codes != other.codes).any()
 
 
+def test_level_jitter_changes_what_is_seen_and_not_what_is_predicted() -> None:
+    plain, jittered = (
+        ExcerptStream(RECORDINGS, CONFIG, StreamOptions(rows=8, seed=3, level_jitter=jitter)) for jitter in (0.0, 6.0)
+    )
+    for _ in range(5):
+        one, other = plain.next_chunk(), jittered.next_chunk()
+        np.testing.assert_array_equal(one.codes[:, 16:], one.targets)
+        assert (other.codes[:, 16:] != other.targets).mean() > 0.2
+        assert (other.codes[:, 16:] == SILENCE_CODE)[other.targets == SILENCE_CODE].mean() > 0.99
+
+
 def test_random_gain_never_clips() -> None:
     loud = Recording(RECORDINGS[0].material, np.clip(RECORDINGS[0].samples * 9, -1, 1))
-    options = StreamOptions(rows=8, excerpt_length=4_096, gain_range=(20.0, 30.0))
+    options = StreamOptions(rows=8, excerpt_length=4_096, gain_range=(20.0, 30.0), level_jitter=0.0)
     flat = ModelConfig(("dog",), quantisation="linear")
     stream = ExcerptStream([loud], flat, options)
     for _ in range(10):

@@ -1,0 +1,86 @@
+"""One training from a folder of recordings to checkpoints: what `v2s train` runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from v2s_engine.errors import OutputError, UsageError
+from v2s_engine.model.samplernn import SampleRNN
+from v2s_engine.progress import Progress
+from v2s_engine.train.presets import preset_config
+from v2s_engine.train.preview import write_previews
+from v2s_engine.train.recordings import Library, Recording, read_library
+from v2s_engine.train.trainer import NATS_TO_BITS, Trainer, TrainOptions
+from v2s_engine.train.validation import held_out_loss
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """What to train, on what, for how long."""
+
+    sounds: Path
+    """Folder with one sub-folder of recordings per sound class."""
+    training: TrainOptions
+    classes: tuple[str, ...] = ()
+    """Sound classes to train; none given means every sub-folder."""
+    manifest: Path | None = None
+    """CSV that says which recordings may be trained on, which are held for testing, and whom to credit."""
+    preset: str = "starter"
+    resume: bool = False
+    """Go on from the newest checkpoint in the output folder."""
+    max_hours: float = math.inf
+    """Stop, with a checkpoint, after so many hours."""
+
+
+@dataclass(frozen=True)
+class SessionResult:
+    """What a training left behind."""
+
+    checkpoint: Path
+    step: int
+    samples: int
+    """Audio samples seen in all."""
+    left_out: tuple[tuple[str, str], ...] = field(default=())
+    """Recordings that were not used, with the reason."""
+
+
+def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
+    """Train, or go on training. At each checkpoint: held-out loss, one sound and spectrogram per class.
+
+    Raises `OutputError` where the output folder holds a training and `resume` was not asked for, `UsageError` where it
+    holds another one or the recordings are not usable.
+    """
+    library = read_library(options.sounds, classes=options.classes, manifest=options.manifest)
+    held = _held_recordings(options, library)
+    config = preset_config(options.preset, library.sound_classes)
+    output = options.training.output
+
+    def on_checkpoint(model: SampleRNN, step: int) -> dict[str, float]:
+        write_previews(model, held or library.recordings, output / "previews", f"{step:06d}")
+        if not held:
+            return {}
+        loss = held_out_loss(model, held)
+        return {"held_out_nats": round(loss, 4), "held_out_bits": round(loss * NATS_TO_BITS, 4)}
+
+    trainer = Trainer(config, library, options.training, on_checkpoint)
+    if trainer.checkpoint_path.exists() and not options.resume:
+        raise OutputError(f"{trainer.checkpoint_path} exists already; add --resume to go on, or use another --output")
+    trainer.resume()
+    trainer.run(progress, stop_after=options.max_hours * 3600)
+    return SessionResult(trainer.checkpoint_path, trainer.step, trainer.samples, library.left_out)
+
+
+def _held_recordings(options: SessionOptions, library: Library) -> tuple[Recording, ...]:
+    """The manifest's test recordings of every class that has some; none where there is no manifest."""
+    if options.manifest is None:
+        return ()
+    held: list[Recording] = []
+    for name in library.sound_classes:
+        try:
+            held += read_library(options.sounds, classes=(name,), manifest=options.manifest, split="test").recordings
+        except UsageError:  # this class has too little sound to hold any back; the card says so
+            continue
+    complete = {each.material.sound_class for each in held} == set(library.sound_classes)
+    return tuple(held) if complete else ()
