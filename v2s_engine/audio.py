@@ -79,7 +79,7 @@ def decode_codes(codes: NDArray[np.uint8], config: ModelConfig) -> NDArray[np.fl
     amplitudes = _amplitudes(config)[codes]
     if not config.pre_emphasis:
         return amplitudes.astype(np.float32)
-    return _leaky_sum(amplitudes, config.pre_emphasis).astype(np.float32)
+    return leaky_sum(amplitudes, config.pre_emphasis).astype(np.float32)
 
 
 def _amplitudes(config: ModelConfig) -> NDArray[np.float64]:
@@ -90,8 +90,8 @@ def _amplitudes(config: ModelConfig) -> NDArray[np.float64]:
     return np.asarray(np.sign(companded) * np.expm1(np.abs(companded) * np.log1p(_MU)) / _MU, np.float64)
 
 
-def _leaky_sum(values: NDArray[np.float64], leak: float) -> NDArray[np.float64]:
-    """y[t] = values[t] + leak · y[t-1], in blocks of 64 so that NumPy can do the work.
+def leaky_sum(values: NDArray[np.float64], leak: float) -> NDArray[np.float64]:
+    """De-emphasis, y[t] = values[t] + leak · y[t-1], in blocks of 64 so that NumPy can do the work.
 
     Inside a block the sum is a triangular matrix product; the last value of a block carries into the next.
     """
@@ -114,7 +114,8 @@ def _leaky_sum(values: NDArray[np.float64], leak: float) -> NDArray[np.float64]:
 def finish(samples: NDArray[np.float32], length: int, rate: int = DELIVERY_RATE) -> NDArray[np.float32]:
     """A generated sound at 16 kHz as it goes to the editor: `[length]` float32 at `rate`, exactly that long.
 
-    Resampled by FFmpeg, cut, and faded over 3 ms at both ends so that neither clicks. Raises `UsageError` where `samples` are too short for `length`.
+    Resampled by FFmpeg, cut, and faded over 3 ms at both ends so that neither clicks. Raises
+    `UsageError` where `samples` are too short for `length`.
     """
     wanted = -(-length * SAMPLE_RATE // rate)
     if len(samples) < wanted:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from v2s_engine.errors import BundleDamagedError, BundleNotFoundError, UsageError
+from v2s_engine.errors import BundleDamagedError, BundleNotFoundError
 from v2s_engine.options import ModelConfig
 
 FORMAT = 1
@@ -98,7 +98,7 @@ def load_bundle(name_or_path: str = DEFAULT_BUNDLE) -> Bundle:
             temperature=float(description["temperature"]),
             description=description,
         )
-    except (KeyError, TypeError, UsageError) as error:
+    except (KeyError, TypeError, ValueError) as error:  # UsageError is a ValueError
         raise BundleDamagedError(f"{path / DESCRIPTION} is not complete: {error}") from error
 
 

@@ -9,16 +9,16 @@ Which excerpt comes n-th in a row depends on (seed, row, n) only, so that a stre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from v2s_engine.audio import encode_codes, resample
+from v2s_engine.audio import encode_codes, leaky_sum, resample
 from v2s_engine.envelope import measure_envelope
-from v2s_engine.grid import SAMPLE_RATE
+from v2s_engine.grid import ENVELOPE_LENGTH, SAMPLE_RATE
 from v2s_engine.model.conditioning import envelope_conditioning
 from v2s_engine.options import SILENCE_CODE, ModelConfig
 from v2s_engine.train.recordings import AUDIBLE_DBFS, Recording
@@ -41,8 +41,14 @@ class StreamOptions:
     level_jitter: float = 6.0
     """Spread, in dB, of a slow random gain on what the network sees but not on what it is to predict.
 
-    Free-running, a network hears its own mistakes: once too loud, it goes on too loud, since in training the past always
-    had the right level. With the past at a wrong level in training, it learns to trust the conditioning instead.
+    Free-running, a network hears its own mistakes: once too loud, it goes on too loud, since in training the past
+    always had the right level. With the past at a wrong level in training, it trusts the conditioning instead.
+    """
+    noise_share: float = 0.5
+    """Share of excerpts in which noise is added to what the network sees but not to what it is to predict.
+
+    White where the network works (after pre-emphasis), 0 to 40 dB below the sound. Free-running, a network adds
+    noise of its own; having seen noise before clean sound, it goes back to clean sound instead of adding more.
     """
     seed: int = 0
 
@@ -143,19 +149,30 @@ class ExcerptStream:
         sound = np.zeros(length, np.float32)
         sound[lead : lead + len(stretch)] = (gain * stretch)[: length - lead]
         history = np.full(self._config.history_length, SILENCE_CODE, np.uint8)
-        seen = encode_codes(sound * _slow_gain(length, options.level_jitter, rng), self._config)
+        seen = sound * _slow_gain(length, rng.normal, 0.0, options.level_jitter)
+        if rng.random() < options.noise_share:
+            seen = seen + _own_noise(seen, self._config.pre_emphasis, rng)
         return _Excerpt(
-            codes=np.concatenate([history, seen]),
+            codes=np.concatenate([history, encode_codes(seen, self._config)]),
             targets=encode_codes(sound, self._config),
             conditioning=envelope_conditioning(measure_envelope(sound), class_index, self._config),
         )
 
 
-def _slow_gain(length: int, spread_db: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """A random gain `[length]`: straight lines in dB between normally distributed knots every 128 ms."""
+def _slow_gain(length: int, draw: Callable[..., NDArray[np.float64]], *limits: float) -> NDArray[np.float32]:
+    """A random gain `[length]`: straight lines in dB between knots every 128 ms, drawn as `draw(*limits, count)`."""
     knots = np.arange(0, length + _JITTER_KNOT_LENGTH, _JITTER_KNOT_LENGTH)
-    gain_db = np.interp(np.arange(length), knots, rng.normal(0.0, spread_db, len(knots)))
+    gain_db = np.interp(np.arange(length), knots, draw(*limits, len(knots)))
     return np.asarray(10 ** (gain_db / 20), np.float32)
+
+
+def _own_noise(sound: NDArray[np.float32], pre_emphasis: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Noise as a network adds it to a sound `[L]`: white after pre-emphasis, at a slowly varying distance from it."""
+    emphasised = sound - pre_emphasis * np.concatenate([[0.0], sound[:-1]])
+    level = np.sqrt(np.convolve(emphasised**2, np.full(ENVELOPE_LENGTH, 1 / ENVELOPE_LENGTH), "same"))
+    distance = _slow_gain(len(sound), rng.uniform, -40.0, 0.0)
+    noise = level * distance * rng.standard_normal(len(sound))
+    return np.asarray(leaky_sum(noise, pre_emphasis), np.float32)
 
 
 def _audible_steps(samples: NDArray[np.float32]) -> int:

@@ -86,7 +86,7 @@ def test_another_seed_gives_other_excerpts() -> None:
 
 def test_level_jitter_changes_what_is_seen_and_not_what_is_predicted() -> None:
     plain, jittered = (
-        ExcerptStream(RECORDINGS, CONFIG, StreamOptions(rows=8, seed=3, level_jitter=jitter)) for jitter in (0.0, 6.0)
+        ExcerptStream(RECORDINGS, CONFIG, StreamOptions(rows=8, seed=3, level_jitter=jitter, noise_share=0.0)) for jitter in (0.0, 6.0)
     )
     for _ in range(5):
         one, other = plain.next_chunk(), jittered.next_chunk()
@@ -97,7 +97,7 @@ def test_level_jitter_changes_what_is_seen_and_not_what_is_predicted() -> None:
 
 def test_random_gain_never_clips() -> None:
     loud = Recording(RECORDINGS[0].material, np.clip(RECORDINGS[0].samples * 9, -1, 1))
-    options = StreamOptions(rows=8, excerpt_length=4_096, gain_range=(20.0, 30.0), level_jitter=0.0)
+    options = StreamOptions(rows=8, excerpt_length=4_096, gain_range=(20.0, 30.0), level_jitter=0.0, noise_share=0.0)
     flat = ModelConfig(("dog",), quantisation="linear")
     stream = ExcerptStream([loud], flat, options)
     for _ in range(10):

@@ -1,0 +1,100 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from v2s_engine.bundle import FILES, file_digest, known_bundles, load_bundle
+from v2s_engine.errors import BundleDamagedError, BundleNotFoundError
+from v2s_engine.options import ModelConfig
+
+
+def make(folder: Path, **changes: Any) -> Path:
+    folder.mkdir()
+    for name in FILES:
+        (folder / name).write_bytes(name.encode())
+    description = {
+        "format": 1,
+        "name": "test",
+        "config": ModelConfig(("dog",)).to_json(),
+        "temperature": 0.95,
+        "files": {name: file_digest(folder / name) for name in FILES},
+    }
+    (folder / "bundle.json").write_text(json.dumps(description | changes))
+    return folder
+
+
+def test_a_bundle_is_what_its_description_says(tmp_path: Path) -> None:
+    bundle = load_bundle(str(make(tmp_path / "b")))
+    assert bundle.name == "test"
+    assert bundle.sound_classes == ("dog",)
+    assert bundle.temperature == 0.95
+    assert bundle.encoder_path.name == "encoder.onnx"
+
+
+def test_the_digest_changes_with_any_file(tmp_path: Path) -> None:
+    one = load_bundle(str(make(tmp_path / "a")))
+    (tmp_path / "b").mkdir()
+    other = make(tmp_path / "b" / "b", temperature=0.9)
+    assert load_bundle(str(other)).digest != one.digest
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_file_is_refused_and_named(tmp_path: Path, name: str) -> None:
+    folder = make(tmp_path / "b")
+    (folder / name).write_bytes(b"tampered")
+    with pytest.raises(BundleDamagedError, match=rf"{name} was changed: its SHA-256 is"):
+        load_bundle(str(folder))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    folder = make(tmp_path / "b")
+    (folder / "encoder.onnx").unlink()
+    with pytest.raises(BundleDamagedError, match=r"lacks encoder\.onnx"):
+        load_bundle(str(folder))
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(BundleNotFoundError, match="no bundle 'nonesuch': neither a known name"):
+        load_bundle("nonesuch")
+    with pytest.raises(FileNotFoundError):
+        load_bundle("nonesuch")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"format": 99}, "format 99; this version reads format 1"),
+        ({"files": {}}, "must give the hashes"),
+        ({"config": {"sound_classes": []}}, "not complete"),
+        ({"config": {"sound_classes": ["dog"], "surprise": 1}}, "surprise"),
+        ({"temperature": "warm"}, "not complete: could not convert"),
+    ],
+)
+def test_descriptions_that_make_no_sense(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(BundleDamagedError, match=words):
+        load_bundle(str(make(tmp_path / "b", **changes)))
+
+
+def test_text_that_is_no_description(tmp_path: Path) -> None:
+    folder = make(tmp_path / "b")
+    (folder / "bundle.json").write_text("hello")
+    with pytest.raises(BundleDamagedError, match="no bundle description"):
+        load_bundle(str(folder))
+
+
+def test_every_known_bundle_loads() -> None:
+    assert "starter" in known_bundles()
+    for name in known_bundles():
+        assert load_bundle(name).name == name
+
+
+def test_the_starter_is_small_and_says_what_it_is_made_of() -> None:
+    bundle = load_bundle("starter")
+    assert sum(path.stat().st_size for path in bundle.path.iterdir()) <= 12_000_000
+    assert {"dog", "drum"} <= set(bundle.sound_classes)
+    material = bundle.description["material"]
+    assert {each["sound_class"] for each in material} == set(bundle.sound_classes)
+    assert all(each["licence"] and each["attribution"] and each["sha256"] for each in material)
+    assert bundle.description["summary"]
+    assert bundle.description["licence"]
