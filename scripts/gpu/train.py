@@ -19,7 +19,7 @@ sys.path[:0] = [str(Path(__file__).parents[2])]
 from v2s_engine.progress import Progress, ProgressEvent
 from v2s_engine.train.session import SessionOptions, run_session
 from v2s_engine.train.stream import StreamOptions
-from v2s_engine.train.trainer import TrainOptions
+from v2s_engine.train.trainer import TrainOptions, check_device
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
             arguments.out,
             arguments.steps,
             StreamOptions(rows=arguments.rows),
-            device=arguments.device,
+            device=check_device(arguments.device),
             checkpoint_every=1000,
         ),
         classes=tuple(arguments.classes),

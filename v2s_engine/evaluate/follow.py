@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from v2s_engine.corpus.recordings import Recording
 from v2s_engine.envelope import Envelope, measure_envelope
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import ENVELOPE_LENGTH
@@ -26,15 +27,6 @@ LEAST_RANGE_DB = 10.0
 """Envelopes whose audible steps span less (5th to 95th percentile) say nothing about following."""
 
 LEAST_STEPS = 12
-
-
-@dataclass(frozen=True)
-class HeldSound:
-    """A recording that was not trained on."""
-
-    name: str
-    sound_class: str
-    samples: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,7 @@ def usable_envelope(samples: NDArray[np.float32]) -> Envelope | None:
 
 
 def measure_following(
-    sampler: Sampler, recordings: Sequence[HeldSound], *, temperature: float = 1.0, seed: int = 0
+    sampler: Sampler, recordings: Sequence[Recording], *, temperature: float = 1.0, seed: int = 0
 ) -> list[FollowResult]:
     """Ask for each usable recording's envelope and compare. Raises `UsageError` where no recording is usable."""
     usable = [(each, envelope) for each in recordings if (envelope := usable_envelope(each.samples))]
@@ -72,7 +64,7 @@ def measure_following(
             f"{LEAST_RANGE_DB:.0f} dB; give recordings whose loudness varies"
         )
     requests = [
-        EnvelopeRequest(envelope, each.sound_class, Row(seed, take, temperature))
+        EnvelopeRequest(envelope, each.material.sound_class, Row(seed, take, temperature))
         for take, (each, envelope) in enumerate(usable, start=1)
     ]
     sounds = sound_envelopes(sampler, requests)
@@ -83,8 +75,8 @@ def measure_following(
         noise = shaped_noise(envelope, seed)
         results.append(
             FollowResult(
-                name=each.name,
-                sound_class=each.sound_class,
+                name=each.material.file,
+                sound_class=each.material.sound_class,
                 steps=int(audible.sum()),
                 range_db=float(np.ptp(np.percentile(wanted, (5, 95)))),
                 model=rank_correlation(wanted, measure_envelope(sound).loudness[audible]),

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from v2s_engine.audio import write_wav
+from v2s_engine.corpus.recordings import Recording
 from v2s_engine.envelope import measure_envelope
 from v2s_engine.grid import SAMPLE_RATE
 from v2s_engine.model.samplernn import SampleRNN
@@ -19,7 +20,6 @@ from v2s_engine.sampling.envelope_sound import EnvelopeRequest, sound_envelopes
 from v2s_engine.sampling.fold import fold_weights
 from v2s_engine.sampling.sampler import Row
 from v2s_engine.train.parameters import numpy_parameters
-from v2s_engine.train.recordings import Recording
 
 PREVIEW_LENGTH = 4 * SAMPLE_RATE
 _FLOOR_DB = -90.0

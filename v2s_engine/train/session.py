@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from v2s_engine.errors import OutputError, UsageError
+from v2s_engine.corpus.recordings import Library, Recording, read_held, read_library
+from v2s_engine.errors import OutputError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.progress import Progress
 from v2s_engine.train.presets import preset_config
 from v2s_engine.train.preview import write_previews
-from v2s_engine.train.recordings import Library, Recording, read_library
 from v2s_engine.train.trainer import NATS_TO_BITS, Trainer, TrainOptions
 from v2s_engine.train.validation import held_out_loss
 
@@ -30,7 +30,7 @@ class SessionOptions:
     preset: str = "starter"
     resume: bool = False
     """Go on from the newest checkpoint in the output folder."""
-    max_hours: float = math.inf
+    max_hours: float | None = None
     """Stop, with a checkpoint, after so many hours."""
 
 
@@ -68,19 +68,14 @@ def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
     if trainer.checkpoint_path.exists() and not options.resume:
         raise OutputError(f"{trainer.checkpoint_path} exists already; add --resume to go on, or use another --output")
     trainer.resume()
-    trainer.run(progress, stop_after=options.max_hours * 3600)
+    trainer.run(progress, stop_after=math.inf if options.max_hours is None else options.max_hours * 3600)
     return SessionResult(trainer.checkpoint_path, trainer.step, trainer.samples, library.left_out)
 
 
 def _held_recordings(options: SessionOptions, library: Library) -> tuple[Recording, ...]:
-    """The manifest's test recordings of every class that has some; none where there is no manifest."""
+    """What the manifest holds back; none where it lacks a class, since the loss would then not be comparable."""
     if options.manifest is None:
         return ()
-    held: list[Recording] = []
-    for name in library.sound_classes:
-        try:
-            held += read_library(options.sounds, classes=(name,), manifest=options.manifest, split="test").recordings
-        except UsageError:  # this class has too little sound to hold any back; the card says so
-            continue
+    held = read_held(options.sounds, library.sound_classes, options.manifest)
     complete = {each.material.sound_class for each in held} == set(library.sound_classes)
-    return tuple(held) if complete else ()
+    return held if complete else ()

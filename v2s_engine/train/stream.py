@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.audio import encode_codes, leaky_sum, resample
+from v2s_engine.corpus.recordings import AUDIBLE_DBFS, Recording
 from v2s_engine.envelope import measure_envelope
 from v2s_engine.grid import ENVELOPE_LENGTH, SAMPLE_RATE
 from v2s_engine.model.conditioning import envelope_conditioning
 from v2s_engine.options import SILENCE_CODE, ModelConfig
-from v2s_engine.train.recordings import AUDIBLE_DBFS, Recording
 
 
 @dataclass(frozen=True)

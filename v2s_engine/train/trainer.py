@@ -8,21 +8,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from v2s_engine.corpus.recordings import Library
 from v2s_engine.errors import DeviceError, UsageError
 from v2s_engine.model.samplernn import SampleRNN, TierState
 from v2s_engine.options import LEVELS, ModelConfig
 from v2s_engine.progress import Progress
 from v2s_engine.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from v2s_engine.train.recordings import Library
 from v2s_engine.train.stream import ExcerptStream, StreamOptions
 
 NATS_TO_BITS = 1 / math.log(2)
 _REPORT_EVERY = 10  # steps
+
+
+TrainDevice = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class TrainOptions:
     """Steps between checkpoints."""
     mixed_precision: bool = True
     """bfloat16 autocast."""
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: TrainDevice = "cpu"
+    """See `check_device`."""
     threads: int = 1
     """One is fastest on a CPU at these sizes."""
     seed: int = 0
@@ -69,8 +73,6 @@ class Trainer:
         self.options = options
         self._library = library
         self._on_checkpoint = on_checkpoint
-        if options.device == "cuda" and not torch.cuda.is_available():
-            raise DeviceError("--device cuda: PyTorch sees no CUDA device; check the driver, or use --device cpu")
         self._device = torch.device(options.device)
         self.model = SampleRNN(config).to(self._device)
         self.averaged = SampleRNN(config).to(self._device)
@@ -197,6 +199,17 @@ class Trainer:
             entry |= self._on_checkpoint(self.averaged, self.step)
         with (self.options.output / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry) + "\n")
+
+
+def check_device(name: str) -> TrainDevice:
+    """A device by name, if it is there. Raises `UsageError` for an unknown one, `DeviceError` for a missing one."""
+    for known in get_args(TrainDevice):
+        if name == known:
+            if known == "cuda" and not torch.cuda.is_available():
+                raise DeviceError("--device cuda: PyTorch sees no CUDA device; check the driver, or use --device cpu")
+            device: TrainDevice = known
+            return device
+    raise UsageError(f"unknown device {name!r} for training; known: {', '.join(get_args(TrainDevice))}")
 
 
 def _on_cpu(model: nn.Module) -> dict[str, Tensor]:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from v2s_engine.corpus.recordings import Recording
 from v2s_engine.model.samplernn import SampleRNN, TierState
 from v2s_engine.options import LEVELS
-from v2s_engine.train.recordings import Recording
 from v2s_engine.train.stream import ExcerptStream, StreamOptions
 
 _STREAM = StreamOptions(rows=16, gain_range=(0.0, 0.0), speeds=(1.0,), level_jitter=0.0, noise_share=0.0, seed=1)

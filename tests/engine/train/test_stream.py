@@ -4,7 +4,7 @@ import pytest
 from v2s_engine.audio import decode_codes
 from v2s_engine.envelope import measure_envelope
 from v2s_engine.options import SILENCE_CODE, ModelConfig
-from v2s_engine.train.recordings import Material, Recording
+from v2s_engine.corpus.recordings import Material, Recording
 from v2s_engine.train.stream import ExcerptStream, StreamOptions
 
 CONFIG = ModelConfig(("dog", "drum"), coarse_unit=16, mid_unit=4, window=8, pre_emphasis=0.85)

@@ -5,7 +5,7 @@ import pytest
 
 from v2s_engine.audio import write_wav
 from v2s_engine.errors import UsageError
-from v2s_engine.train.recordings import read_library
+from v2s_engine.corpus.recordings import read_library
 
 
 def noise(path: Path, length: int = 8_000, level: float = 0.1) -> None:

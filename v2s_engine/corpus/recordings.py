@@ -1,4 +1,4 @@
-"""The recordings that a model is trained on: found in a folder per sound class, with their licences where known."""
+"""Recordings that models are trained and measured on: a folder per sound class, with their licences where known."""
 
 from __future__ import annotations
 
@@ -100,6 +100,17 @@ def read_library(
     if not names:
         raise UsageError(f"--sounds wants sub-folders named after the sound classes; {folder} has none")
     return library
+
+
+def read_held(folder: Path, classes: Sequence[str], manifest: Path) -> tuple[Recording, ...]:
+    """What a manifest holds back for testing (split = test), for those of the classes that have some."""
+    held: list[Recording] = []
+    for name in classes:
+        try:
+            held += read_library(folder, classes=(name,), manifest=manifest, split="test").recordings
+        except UsageError:  # too little sound to hold any back, or no folder: not measured
+            continue
+    return tuple(held)
 
 
 def _manifest_rows(manifest: Path) -> dict[Path, dict[str, str]]:
