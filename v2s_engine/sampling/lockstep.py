@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from v2s_engine.grid import FRAME_LENGTH
+from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.sampling.sampler import Codes, Floats, Row, Sampler, SamplerState
 
 T = TypeVar("T")
@@ -60,24 +60,24 @@ def sample_lockstep(
         _advance(sampler, active, on_piece)
         for finished in [each for each in active if each.done >= each.job.length]:
             active.remove(finished)
-            yield finished.tag, np.concatenate(finished.pieces)
+            yield finished.tag, np.concatenate(finished.pieces)[: finished.job.length]
 
 
 def _advance(sampler: Sampler, active: list[_Active[T]], on_piece: Callable[[T, int], None]) -> None:
-    length = min(PIECE_LENGTH, *(each.job.length - each.done for each in active))
+    # Whole conditioning vectors, even beyond a row's end: rows at the same phase go through the sampler together.
+    step = sampler.config.conditioning_length
+    length = min(PIECE_LENGTH, *(steps_covering(each.job.length - each.done, step) * step for each in active))
     conditioning = np.stack([_vectors(sampler, each, length) for each in active])
     codes, state = sampler.generate(SamplerState.join([each.state for each in active]), conditioning, length)
     for index, each in enumerate(active):
         each.state = state.select([index])
         each.pieces.append(codes[index])
         each.done += length
-        on_piece(each.tag, each.done)
+        on_piece(each.tag, min(each.done, each.job.length))
 
 
 def _vectors(sampler: Sampler, each: _Active[T], length: int) -> NDArray[np.float32]:
-    """The vectors that cover the next piece, as many for every row whatever its phase: the last one is repeated."""
+    """The vectors that cover the next piece."""
     step = sampler.config.conditioning_length
     first = each.done // step
-    count = -(-(length + step - 1) // step)
-    indices = np.minimum(np.arange(first, first + count), len(each.job.conditioning) - 1)
-    return each.job.conditioning[indices]
+    return each.job.conditioning[first : first + length // step]

@@ -13,8 +13,7 @@ CheckpointOption = Annotated[
     Path, typer.Option("--checkpoint", metavar="CKPT", help="What `v2s train` left: its averaged weights are exported.")
 ]
 TimingOption = Annotated[
-    Path,
-    typer.Option("--timing", metavar="CKPT", help="What `v2s train-timing` left: the picture-to-envelope network."),
+    Path, typer.Option("--timing", metavar="WEIGHTS", help="The encoder.safetensors that `v2s train-timing` left.")
 ]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the new bundle.")]
 NameOption = Annotated[str, typer.Option("--name", metavar="NAME", help="The bundle's name.")]
@@ -67,7 +66,10 @@ def export_command(
         force=force,
     )
     bundle, parity = export_checkpoints(options)
-    say(f"encoder against PyTorch: largest error {parity.absolute:.2e} absolute, {parity.relative:.2e} relative")
+    say(
+        f"encoder against PyTorch on {parity.pictures} pictures: loudness within {parity.loudness:.1e} dB, "
+        f"onsets within {parity.onset:.1e}"
+    )
     if as_json:
         answer_json({"bundle": str(bundle.path), "digest": bundle.digest, "sound_classes": list(bundle.sound_classes)})
     else:

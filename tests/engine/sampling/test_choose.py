@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,4 +46,5 @@ def test_importing_the_choice_loads_neither_numba_nor_pytorch() -> None:
         "import sys; import v2s_engine.sampling.choose; "
         "assert not {'numba', 'torch'} & set(sys.modules), sorted(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env={"PYTHONPATH": str(PROJECT)}, check=True)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=environment, check=True)
