@@ -58,7 +58,7 @@ def draw_spectrograms(sounds: dict[str, NDArray[np.float32]], path: Path) -> Non
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(sounds), 1, squeeze=False, sharex=True)[:, 0]
     for axis, (title, samples) in zip(axes, sounds.items(), strict=True):
-        power = _power_db(samples)
+        power = power_db(samples)
         duration = len(samples) / SAMPLE_RATE
         axis.imshow(
             power.T, origin="lower", aspect="auto", extent=(0, duration, 0, 8), vmin=_FLOOR_DB, vmax=-10, cmap="magma"
@@ -68,7 +68,7 @@ def draw_spectrograms(sounds: dict[str, NDArray[np.float32]], path: Path) -> Non
     figure.savefig(path, dpi=80)
 
 
-def _power_db(samples: NDArray[np.float32], window: int = 512, hop: int = 128) -> NDArray[np.float64]:
+def power_db(samples: NDArray[np.float32], window: int = 512, hop: int = 128) -> NDArray[np.float64]:
     """Power `[frames, 257]` in dB, a full-scale sine being about -6."""
     padded = np.pad(samples.astype(np.float64), (window // 2, window))
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[: len(samples) : hop]
