@@ -10,6 +10,7 @@ from v2s_engine.corpus.recordings import Library, Recording, read_held, read_lib
 from v2s_engine.errors import OutputError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.progress import Progress
+from v2s_engine.train.memory import keep_freed_memory
 from v2s_engine.train.presets import preset_config
 from v2s_engine.train.preview import write_previews
 from v2s_engine.train.trainer import NATS_TO_BITS, Trainer, TrainOptions
@@ -67,6 +68,7 @@ def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
     trainer = Trainer(config, library, options.training, on_checkpoint)
     if trainer.checkpoint_path.exists() and not options.resume:
         raise OutputError(f"{trainer.checkpoint_path} exists already; add --resume to go on, or use another --output")
+    keep_freed_memory()
     trainer.resume()
     trainer.run(progress, stop_after=math.inf if options.max_hours is None else options.max_hours * 3600)
     return SessionResult(trainer.checkpoint_path, trainer.step, trainer.samples, library.left_out)

@@ -41,7 +41,7 @@ class TrainOptions:
     warmup_steps: int = 200
     gradient_clip: float = 1.0
     """Largest norm of the whole gradient."""
-    averaging: float = 0.999
+    averaging: float = 0.9995
     """Decay of the moving average of the weights, per step."""
     checkpoint_every: int = 500
     """Steps between checkpoints."""

@@ -31,7 +31,7 @@ def evaluate_command(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> int:
-    """Measure whether a bundle's sounds follow the envelope asked for.
+    """Measure how well a bundle follows envelopes.
 
     Envelopes come from recordings whose loudness varies by 10 dB or more; Spearman's rank correlation over steps of
     16 ms above -55 dBFS, measured on the sampler's own output, beside noise shaped by the same envelope.

@@ -1,0 +1,85 @@
+"""What a command answers on stdout, and what of it a program gets as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from v2s_plugin.jobs import ClipJob, Skip
+    from v2s_plugin.scoring import ScoreResult
+    from v2s_plugin.writeback import ScoredJob
+
+EXIT_DONE = 0
+EXIT_SOME_SKIPPED = 3
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and what is counted: `1 sound`, `2 sounds`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def answer_json(answer: dict[str, Any]) -> None:
+    """Write the one JSON object of a command."""
+    json.dump(answer, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def error_answer(kind: str, message: str, error: BaseException) -> dict[str, Any]:
+    """An error as JSON: its class, what to tell the user, and the clips it is about."""
+    answer: dict[str, Any] = {"kind": kind, "message": message}
+    if skips := getattr(error, "skips", ()):
+        answer["skips"] = [skip_answer(skip) for skip in skips]
+    return {"error": answer}
+
+
+def skip_answer(skip: Skip) -> dict[str, str]:
+    """One skip as JSON."""
+    return {"label": skip.label, "where": skip.where, "reason": skip.reason, "advice": skip.advice}
+
+
+def job_answer(job: ClipJob) -> dict[str, Any]:
+    """One clip job as JSON; times in seconds, for information."""
+    return {
+        "label": job.label,
+        "track": job.track_name,
+        "start": float(job.timeline_start),
+        "end": float(job.timeline_end),
+        "media": str(job.media),
+        "media_start": float(job.source_start),
+        "media_duration": float(job.source_duration),
+        "sound": job.sound_class,
+        "seed": job.seed,
+        "cues": [cue / 16_000 for cue in job.cues],
+        "key": job.key,
+    }
+
+
+def sound_answer(sound: ScoredJob) -> dict[str, Any]:
+    """One finished sound as JSON."""
+    takes = [
+        {"take": take.take, "path": str(take.path), "gain_db": take.gain_db, "reused": take.reused}
+        for take in sound.takes
+    ]
+    return job_answer(sound.job) | {"takes": takes}
+
+
+def score_answer(result: ScoreResult) -> dict[str, Any]:
+    """A scored timeline as JSON."""
+    return {
+        "output": str(result.output),
+        "media": str(result.media_folder),
+        "device": result.device_name,
+        "made": result.made,
+        "reused": result.reused,
+        "sounds": [sound_answer(sound) for sound in result.scored],
+        "skips": [skip_answer(skip) for skip in result.skips],
+        "warnings": list(result.warnings),
+    }
+
+
+def exit_code(skips: Iterable[Skip]) -> int:
+    """0, or 3 where some clips were skipped."""
+    return EXIT_SOME_SKIPPED if any(True for _ in skips) else EXIT_DONE

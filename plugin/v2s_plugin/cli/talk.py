@@ -1,0 +1,118 @@
+"""What a command says while it works, on stderr: a progress bar on a terminal, one line per stage in a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from v2s_engine.progress import Progress, ProgressEvent
+from v2s_plugin.cli.answers import counted
+
+if TYPE_CHECKING:
+    from v2s_plugin.scoring import ScoreResult
+
+STAGES = {
+    "encode": "looking at the pictures",
+    "sample": "making the sounds",
+    "write": "writing the sounds",
+    "preview": "making the preview",
+}
+"""What the stages of the work are called on the screen."""
+
+
+def say(text: str) -> None:
+    """One line to whoever watches."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def say_result(result: ScoreResult) -> None:
+    """What was done, what was not and why, and what to know about it."""
+    takes = result.made + result.reused
+    again = f", {result.reused} of them from an earlier run" if result.reused else ""
+    device = f" on {result.device_name}" if result.device_name else ""
+    say(f"{counted(len(result.scored), 'sound')} in {counted(takes, 'take')}{again}{device}: {result.media_folder}")
+    for sound in result.scored:
+        for take in sound.takes:
+            if take.gain_db:
+                say(f"turned down by {-take.gain_db:.2f} dB so that it does not clip: {take.path.name}")
+    for skip in result.skips:
+        say(f"skipped: {skip.label} ({skip.where}): {skip.reason}; {skip.advice}")
+    for warning in result.warnings:
+        say(f"warning: {warning}")
+
+
+@contextlib.contextmanager
+def watched_progress() -> Iterator[Progress]:
+    """Progress that is shown, and stopped by Ctrl-C: once lets the work stop cleanly, twice stops it at once."""
+    cancel = threading.Event()
+    with _showing() as show, _interrupt_sets(cancel):
+        yield Progress(show, cancel)
+
+
+@contextlib.contextmanager
+def _showing() -> Iterator[Callable[[ProgressEvent], None]]:
+    if not sys.stderr.isatty():
+        yield _LinePerStage().show
+        return
+    # Loaded only where somebody watches.
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[item]}", markup=False),
+    )
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
+        lock = threading.Lock()
+        tasks = {}
+
+        def show(event: ProgressEvent) -> None:
+            with lock:
+                if event.stage not in tasks:
+                    tasks[event.stage] = bars.add_task(STAGES.get(event.stage, event.stage), item="")
+            bars.update(tasks[event.stage], completed=event.done, total=event.total, item=event.item)
+
+        yield show
+
+
+class _LinePerStage:
+    """Says each stage once, when it begins."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+        self._lock = threading.Lock()
+
+    def show(self, event: ProgressEvent) -> None:
+        with self._lock:
+            if event.stage not in self._said:
+                self._said.add(event.stage)
+                say(STAGES.get(event.stage, event.stage))
+
+
+@contextlib.contextmanager
+def _interrupt_sets(cancel: threading.Event) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+        say("stopping; Ctrl-C again stops at once")
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,89 @@
+"""Exact time: OpenTimelineIO's floating-point rates and times as fractions, and back.
+
+Editing programs write one and the same rate as 23.976, 23.98, 23.976023976023978 or 23.976024627685547. At one hour
+these differ by milliseconds, so every rate is first brought to the fraction that was meant (24000/1001).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import opentimelineio as otio
+
+NTSC_SLOWDOWN = Fraction(1000, 1001)
+
+_WHOLE_TOLERANCE = 1e-7  # relative; a float32 of a whole rate is exact, so only arithmetic noise is forgiven
+_NTSC_TOLERANCE = 5e-4  # absolute; three decimals, as in 23.976 or 59.940
+_MAX_DENOMINATOR = 10**6  # of values that are not whole, e.g. 312.312 frames
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time in exact seconds; `end` is not part of it."""
+
+    start: Fraction
+    end: Fraction
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds from start to end."""
+        return self.end - self.start
+
+    def overlap(self, other: Span) -> Span | None:
+        """What both have in common; None where that is nothing."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return Span(start, end) if start < end else None
+
+    def shifted(self, seconds: Fraction) -> Span:
+        """The same stretch `seconds` later."""
+        return Span(self.start + seconds, self.end + seconds)
+
+
+def exact_rate(rate: float) -> Fraction | None:
+    """The rate that was meant, per second; None for a rate that gives no time (0, negative, NaN, infinite).
+
+    Whole rates stay whole, NTSC rates become n·1000/1001 however many decimals were written, all others are taken as
+    they stand. Kdenlive 26.08 writes rate 0.0 for sound files, so None must be expected in real timelines.
+    """
+    if not math.isfinite(rate) or rate <= 0:
+        return None
+    whole = round(rate)
+    if whole and abs(rate - whole) <= _WHOLE_TOLERANCE * rate:
+        return Fraction(whole)
+    ntsc = round(rate * 1.001) * NTSC_SLOWDOWN
+    # Two decimals are too coarse to be taken for NTSC by distance alone: only what the rate itself rounds to.
+    if abs(rate - float(ntsc)) <= _NTSC_TOLERANCE or rate == round(float(ntsc), 2):
+        return ntsc
+    return Fraction(rate).limit_denominator(_MAX_DENOMINATOR)
+
+
+def exact_seconds(time: Any) -> Fraction | None:
+    """A `RationalTime` in seconds; None where it is missing or its rate or value gives no time."""
+    if time is None or not math.isfinite(time.value):
+        return None
+    rate = exact_rate(time.rate)
+    return None if rate is None else Fraction(time.value).limit_denominator(_MAX_DENOMINATOR) / rate
+
+
+def exact_span(time_range: Any) -> Span | None:
+    """A `TimeRange` in seconds; None where it is missing, gives no time, or ends before it starts."""
+    if time_range is None:
+        return None
+    start, duration = exact_seconds(time_range.start_time), exact_seconds(time_range.duration)
+    if start is None or duration is None or duration < 0:
+        return None
+    return Span(start, start + duration)
+
+
+def rational_time(seconds: Fraction, rate: float) -> Any:
+    """Seconds as a `RationalTime` at a rate as some timeline writes it; whole where it falls on a frame.
+
+    The value counts frames of the rate that was meant, so 1.001 s are 24 frames at 23.976 and at 24000/1001 alike.
+    """
+    exact = exact_rate(rate)
+    if exact is None:
+        raise ValueError(f"a time needs a positive rate; got {rate}")
+    return otio.opentime.RationalTime(float(seconds * exact), rate)

@@ -1,0 +1,118 @@
+"""Generated sounds as WAV files: finished, levelled, named after their content.
+
+A file is never changed under its name (editing programs cache and lock media): the name holds a short hash of the
+content, so another content is another file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from v2s_engine.errors import OutputError
+from v2s_plugin.jobs import ClipJob
+from v2s_plugin.outputs import draft_of, settle
+from v2s_plugin.writeback import TakeFile
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PEAK_DBFS = -1.0
+"""The loudest sample a delivered take may have. Louder takes are turned down as a whole; nothing is normalised."""
+
+_HASH_LENGTHS = (10, 20, 40, 64)
+_NAME_LENGTH = 40
+
+
+@dataclass(frozen=True)
+class SoundFolder:
+    """The folder beside a timeline that holds its sounds, and their rate."""
+
+    path: Path
+    rate: int
+    """Samples per second of every file written."""
+
+    def prepare(self) -> None:
+        """Make the folder; raises `OutputError` where that cannot be."""
+        try:
+            self.path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot make the folder {self.path} for the sounds: {error.strerror}; choose another place with -o"
+            ) from error
+
+    def deliver(self, job: ClipJob, take: int, samples: NDArray[np.float32]) -> TakeFile:
+        """Write one take, given as it was generated: `[job.length]` at 16 kHz.
+
+        Raises `OutputError` where the disk does not take it; nothing half-written stays.
+        """
+        from v2s_engine.audio import finish, write_wav  # noqa: PLC0415  (NumPy and FFmpeg: only where sound is made)
+
+        length = job.delivered_length(self.rate)
+        finished = finish(samples, length, self.rate)
+        gain_db = _safe_gain_db(float(abs(finished).max()))
+        if gain_db:
+            finished = finished * 10 ** (gain_db / 20)
+        path, digest = self._keep(_stem(job, take), lambda draft: write_wav(draft, finished, self.rate))
+        return TakeFile(take, path, digest, length, self.rate, gain_db)
+
+    def reuse(self, job: ClipJob, known: TakeFile) -> TakeFile | None:
+        """The take as an earlier run left it, copied here if it lies elsewhere; None where it does not serve.
+
+        It serves where its file is there unchanged and has the rate and the length that the clip needs now.
+        """
+        if known.rate != self.rate or known.length != job.delivered_length(self.rate):
+            return None
+        if not known.path.is_file() or file_sha256(known.path) != known.sha256:
+            return None
+        path = known.path
+        if path.parent.resolve() != self.path.resolve():
+            path, _ = self._keep(_stem(job, known.take), lambda draft: _copy(known.path, draft))
+        return replace(known, path=path, reused=True)
+
+    def _keep(self, stem: str, write: Callable[[Path], None]) -> tuple[Path, str]:
+        """Have `write` write a file, and keep it under a name with its hash. Returns its path and SHA-256."""
+        self.prepare()
+        with draft_of(self.path / f"{stem}.wav") as draft:
+            write(draft)
+            digest = file_sha256(draft)
+            for length in _HASH_LENGTHS:
+                path = self.path / f"{stem}_{digest[:length]}.wav"
+                if not path.exists():
+                    settle(draft, path)
+                    return path, digest
+                if file_sha256(path) == digest:
+                    return path, digest
+        raise OutputError(f"{path} holds something else than its name says; move it away and run again")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a whole file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+
+
+def _safe_gain_db(peak: float) -> float:
+    """What a take must be turned by: 0, or so many dB down (in hundredths) that its peak stays under the limit."""
+    if peak == 0:
+        return 0.0
+    excess = 20 * math.log10(peak) - PEAK_DBFS
+    return -math.ceil(excess * 100) / 100 if excess > 0 else 0.0
+
+
+def _stem(job: ClipJob, take: int) -> str:
+    """Start of a file's name, in `[A-Za-z0-9_-]` only: every host takes such names."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(job.label).stem).strip("_")[:_NAME_LENGTH]
+    sound = re.sub(r"[^A-Za-z0-9_-]+", "_", job.sound_class)[:_NAME_LENGTH]
+    return f"{name or 'clip'}_{sound}_take{take}"

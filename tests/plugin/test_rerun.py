@@ -1,0 +1,134 @@
+"""A second run: it replaces and never doubles, uses what still fits, and keeps what the editor chose."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plugin.cuts import ClickSource, clip, gap, load, names_in, options, save, score, span, timeline, track
+from v2s_engine.audio import read_sound
+from v2s_plugin.writeback import our_clips
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def shot(name: str = "a", start: float = 0, frames: float = 48, rate: float = 24) -> Any:
+    return clip(name, f"{name}.mp4", source=span(start, frames, rate))
+
+
+def waves(folder: Path) -> list[str]:
+    return names_in(folder / "cut_scored.media")
+
+
+def test_a_second_run_uses_what_is_there_and_replaces(folder: Path) -> None:
+    cut = timeline(track(shot("a"), shot("b")))
+    score(cut, folder, ClickSource())
+    first = (folder / "cut_scored.otio").read_text()
+    source = ClickSource()
+    result = score(cut, folder, source, force=True)
+    assert source.requests == []
+    assert (result.made, result.reused, result.device_name) == (0, 2, None)
+    assert (folder / "cut_scored.otio").read_text() == first
+
+
+def test_a_run_on_the_output_itself_uses_what_is_there(folder: Path) -> None:
+    score(timeline(track(shot("a"), shot("b"))), folder, ClickSource())
+    (folder / "cut.otio").write_text((folder / "cut_scored.otio").read_text())
+    source = ClickSource()
+    result = score(None, folder, source, in_place=True)
+    assert (source.requests, result.reused) == ([], 2)
+    written = load(folder / "cut.otio")
+    assert [each.name for each in written.tracks] == ["V1", "V2S dog"]
+    assert names_in(folder / "cut.media") == waves(folder)
+    assert (folder / "cut.otio.bak").exists()
+
+
+def test_after_a_re_cut_only_what_changed_is_made(folder: Path) -> None:
+    score(timeline(track(shot("a"), shot("b"))), folder, ClickSource())
+    source = ClickSource()
+    recut = timeline(track(gap(7), shot("b"), shot("a", 10), shot("b", 5)))
+    result = score(recut, folder, source, force=True)
+    assert [(request.label, request.picture_times[0]) for request in source.requests] == [
+        ("a", Fraction(10, 24)),
+        ("b", Fraction(5, 24)),
+    ]
+    assert (result.made, result.reused) == (2, 1)
+
+
+def test_a_clip_that_moved_by_part_of_a_sample_keeps_its_seed_and_gets_its_new_length(folder: Path) -> None:
+    score(timeline(track(shot("a", 0, 1, 29.97), gap(1, 24))), folder, ClickSource())
+    source = ClickSource()
+    result = score(timeline(track(gap(1, 29.97), shot("a", 0, 1, 29.97))), folder, source, force=True)
+    take = result.scored[0].takes[0]
+    assert take.length == 1601
+    assert len(read_sound(take.path, 48_000)) == 1601
+
+
+@pytest.mark.parametrize("harm", ["gone", "changed"])
+def test_a_file_that_is_gone_or_changed_is_made_again(folder: Path, harm: str) -> None:
+    cut = timeline(track(shot("a"), shot("b")))
+    score(cut, folder, ClickSource())
+    victim = folder / "cut_scored.media" / waves(folder)[0]
+    victim.unlink() if harm == "gone" else victim.write_bytes(b"RIFF?")
+    source = ClickSource()
+    result = score(cut, folder, source, force=True)
+    assert [request.label for request in source.requests] == ["a"]
+    assert len(read_sound(result.scored[0].takes[0].path, 48_000)) == 96_000
+
+
+def test_more_takes_add_to_those_that_are_there_and_fewer_lose_none(folder: Path) -> None:
+    cut = timeline(track(shot()))
+    score(cut, folder, ClickSource(), plan=options(sound="dog", takes=2))
+    source = ClickSource()
+    result = score(cut, folder, source, force=True, plan=options(sound="dog", takes=3))
+    assert source.requests[0].takes == (3,)
+    assert [(take.take, take.reused) for take in result.scored[0].takes] == [(1, True), (2, True), (3, False)]
+    result = score(cut, folder, ClickSource(), force=True, plan=options(sound="dog", takes=1))
+    assert len(result.scored[0].takes) == 3
+
+
+def test_the_take_chosen_on_the_output_stays_chosen(folder: Path) -> None:
+    cut = timeline(track(shot("a"), shot("b")))
+    score(cut, folder, ClickSource(), plan=options(sound="dog", takes=2))
+    edited = load(folder / "cut_scored.otio")
+    next(iter(our_clips(edited))).active_media_reference_key = "take 2"
+    save(edited, folder / "cut_scored.otio")
+    score(cut, folder, ClickSource(), force=True)
+    written = load(folder / "cut_scored.otio")
+    assert [ours.active_media_reference_key for ours in our_clips(written)] == ["take 2", "take 1"]
+
+
+@pytest.mark.parametrize("given", [{"sound": "drum"}, {"sound": "dog", "seed": 5}])
+def test_another_class_or_seed_is_made_anew_and_replaces(folder: Path, given: dict[str, Any]) -> None:
+    cut = timeline(track(shot()))
+    score(cut, folder, ClickSource())
+    source = ClickSource()
+    result = score(cut, folder, source, force=True, plan=options(**given))
+    assert len(source.requests) == 1
+    assert [each.name for each in result.timeline.tracks] == ["V1", f"V2S {given['sound']}"]
+
+
+def test_an_output_that_is_no_timeline_is_replaced_when_forced(folder: Path) -> None:
+    (folder / "cut_scored.otio").write_text("half a file")
+    score(timeline(track(shot())), folder, ClickSource(), force=True)
+    written = load(folder / "cut_scored.otio")
+    assert len(written.tracks) == 2
+
+
+@pytest.mark.parametrize("facts", [{}, {"takes": {}}, {"takes": {"take 1": {"take": "x"}}}, {"takes": 3}])
+def test_metadata_of_ours_that_somebody_changed_is_not_trusted(folder: Path, facts: dict[str, Any]) -> None:
+    cut = timeline(track(shot()))
+    score(cut, folder, ClickSource())
+    written = load(folder / "cut_scored.otio")
+    (ours,) = our_clips(written)
+    ours.metadata["v2s"] = {"generated": True, "key": ours.metadata["v2s"]["key"], **facts}
+    save(written, folder / "cut_scored.otio")
+    source = ClickSource()
+    score(cut, folder, source, force=True)
+    assert len(source.requests) == 1
