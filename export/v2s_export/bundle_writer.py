@@ -53,6 +53,8 @@ class BundleContent:
     """How it was trained: steps, samples, hardware."""
     material: list[dict[str, Any]] = field(default_factory=list)
     """The recordings it was trained on, with licences and credits."""
+    encoder_training: Mapping[str, Any] = field(default_factory=dict)
+    """How the timing network was trained, on which clips, and what was measured: the report of `v2s train-timing`."""
     quality: Mapping[str, Any] = field(default_factory=dict)
     """What was measured of it."""
 
@@ -97,6 +99,7 @@ def _write_files(content: BundleContent, folder: Path) -> None:
         "precision": content.precision,
         "files": {name: file_digest(folder / name) for name in (ENCODER, SAMPLER, TRAINABLE)},
         "training": dict(content.training),
+        "encoder_training": dict(content.encoder_training),
         "quality": dict(content.quality),
         "material": content.material,
     }

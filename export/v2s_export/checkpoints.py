@@ -18,6 +18,7 @@ from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.sampling.weights import Precision
 from v2s_engine.train.checkpoint import read_checkpoint
 from v2s_engine.train.parameters import numpy_parameters
+from v2s_engine.train.timing import REPORT as TIMING_REPORT
 from v2s_engine.train.timing_data import scene_clip
 from v2s_engine.vision.timing_network import TimingNetwork
 from v2s_export.bundle_writer import BundleContent, write_bundle
@@ -35,7 +36,7 @@ class ExportOptions:
     sampler: Path
     """Checkpoint of `v2s train`; its averaged weights are taken."""
     timing: Path
-    """Weights of `v2s train-timing`, encoder.safetensors."""
+    """Weights of `v2s train-timing`, encoder.safetensors; its report.json lies beside it."""
     output: Path
     """Folder of the new bundle."""
     summary: str
@@ -78,7 +79,8 @@ def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
             precision=precision,
             training={"steps": checkpoint.step, "samples": checkpoint.samples},
             material=checkpoint.material,
-            quality=_quality(options.quality),
+            encoder_training=_json_object(options.timing.with_name(TIMING_REPORT)),
+            quality=_json_object(options.quality) if options.quality else {},
         )
         return write_bundle(content, options.output, force=options.force), parity
 
@@ -93,13 +95,11 @@ def read_timing_network(path: Path) -> TimingNetwork:
     return network.eval()
 
 
-def _quality(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
+def _json_object(path: Path) -> dict[str, Any]:
     try:
-        quality = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"--quality wants a JSON file as `v2s evaluate --json` writes it; {path}: {error}") from error
-    if not isinstance(quality, dict):
-        raise UsageError(f"--quality wants one JSON object; {path} holds {type(quality).__name__}")
-    return quality
+        raise UsageError(f"{path} is wanted for bundle.json and cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} is wanted for bundle.json as one JSON object; it holds {type(content).__name__}")
+    return content

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from v2s_engine.audio import write_wav
-from v2s_engine.errors import UsageError
 from v2s_engine.corpus.recordings import read_library
+from v2s_engine.errors import UsageError
 
 
 def noise(path: Path, length: int = 8_000, level: float = 0.1) -> None:

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from v2s_engine.audio import decode_codes
+from v2s_engine.corpus.recordings import Material, Recording
 from v2s_engine.envelope import measure_envelope
 from v2s_engine.options import SILENCE_CODE, ModelConfig
-from v2s_engine.corpus.recordings import Material, Recording
 from v2s_engine.train.stream import ExcerptStream, StreamOptions
 
 CONFIG = ModelConfig(("dog", "drum"), coarse_unit=16, mid_unit=4, window=8, pre_emphasis=0.85)
@@ -86,7 +86,8 @@ def test_another_seed_gives_other_excerpts() -> None:
 
 def test_level_jitter_changes_what_is_seen_and_not_what_is_predicted() -> None:
     plain, jittered = (
-        ExcerptStream(RECORDINGS, CONFIG, StreamOptions(rows=8, seed=3, level_jitter=jitter, noise_share=0.0)) for jitter in (0.0, 6.0)
+        ExcerptStream(RECORDINGS, CONFIG, StreamOptions(rows=8, seed=3, level_jitter=spread, noise_share=0.0))
+        for spread in (0.0, 6.0)
     )
     for _ in range(5):
         one, other = plain.next_chunk(), jittered.next_chunk()

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from v2s_engine.corpus.recordings import Library, Material, Recording
 from v2s_engine.errors import BundleDamagedError, CancelledError, OutputError, UsageError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress
 from v2s_engine.train.checkpoint import read_checkpoint, write_checkpoint
 from v2s_engine.train.parameters import numpy_parameters
-from v2s_engine.corpus.recordings import Library, Material, Recording
 from v2s_engine.train.stream import StreamOptions
 from v2s_engine.train.trainer import Trainer, TrainOptions
 
