@@ -24,7 +24,9 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from v2s_engine.corpus.scenes import Scene, SceneOptions, make_scene
 from v2s_engine.corpus.slate import click_track, is_flash, read_number, slate_picture
+from v2s_engine.grid import SAMPLE_RATE
 
 __all__ = [
     "VFR_STEPS_MS",
@@ -34,6 +36,7 @@ __all__ = [
     "is_flash",
     "make_clip",
     "make_cover_art",
+    "make_scene_clip",
     "make_sound",
     "make_still",
     "read_number",
@@ -165,6 +168,16 @@ def write_clip(
             _write_sound(container, audio, sound)
 
 
+def make_scene_clip(path: Path, seed: int, *, length: int = 2 * SAMPLE_RATE) -> Scene:
+    """Write a rendered scene (`v2s_engine.corpus.scenes`) of `length` samples at 16 kHz with its sound."""
+    scene = make_scene(seed, SceneOptions(length=length))
+    frames = list(scene.frames())
+    times = [number / scene.rate for number in range(len(frames))]
+    coding = {"preset": "ultrafast", "x264-params": "threads=1"}
+    write_clip(path, frames, times, sound=scene.sound, sound_rate=SAMPLE_RATE, rate=scene.rate, options=coding)
+    return scene
+
+
 def make_sound(path: Path, *, duration: Fraction = Fraction(1)) -> Path:
     """A file with a click at 0.5 s and no pictures."""
     with av.open(str(path), "w") as container:
@@ -174,7 +187,7 @@ def make_sound(path: Path, *, duration: Fraction = Fraction(1)) -> Path:
 
 
 def make_cover_art(path: Path) -> Path:
-    """A sound file (.mp3 or .m4a) with a cover picture."""
+    """A sound file (.mp3) with a cover picture."""
     with av.open(str(path), "w") as container:
         stream = _sound_stream(container, path, SOUND_RATE)
         cover = container.add_stream("mjpeg", rate=25)

@@ -56,7 +56,8 @@ def scored(timeline: Path) -> Path:
 
 
 def our_clips(path: Path) -> Iterator[Any]:
-    for track in otio.adapters.read_from_file(str(path)).tracks:
+    timeline = otio.adapters.read_from_file(str(path))  # its tracks die with it
+    for track in timeline.tracks:
         if "v2s" in track.metadata:
             for item in track:
                 if isinstance(item, otio.schema.Clip):

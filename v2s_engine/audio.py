@@ -6,6 +6,7 @@ codes ──decode_codes──> samples at 16 kHz ──finish──> samples at
 
 from __future__ import annotations
 
+import math
 import wave
 from itertools import chain
 from pathlib import Path
@@ -21,6 +22,9 @@ from v2s_engine.options import LEVELS, SILENCE_CODE, ModelConfig
 
 _MU = 255.0
 _MU_STEPS = 127  # codes 1..255 stand symmetrically around silence, 127 on either side
+
+SUBSONIC_HZ = 20
+"""Below this nothing is heard; a slow drift of the model would only take headroom and shift the waveform off its axis."""
 
 EDGE_DURATION_MS = 3
 """Length of the fades that keep the two ends of a finished sound from clicking."""
@@ -114,13 +118,15 @@ def leaky_sum(values: NDArray[np.float64], leak: float) -> NDArray[np.float64]:
 def finish(samples: NDArray[np.float32], length: int, rate: int = DELIVERY_RATE) -> NDArray[np.float32]:
     """A generated sound at 16 kHz as it goes to the editor: `[length]` float32 at `rate`, exactly that long.
 
-    Resampled by FFmpeg, cut, and faded over 3 ms at both ends so that neither clicks. Raises
-    `UsageError` where `samples` are too short for `length`.
+    Freed of what lies below 20 Hz (first order), resampled by FFmpeg, cut, and faded over 3 ms at both ends so that
+    neither clicks. Raises `UsageError` where `samples` are too short for `length`.
     """
     wanted = -(-length * SAMPLE_RATE // rate)
     if len(samples) < wanted:
         raise UsageError(f"{length} samples at {rate} Hz need {wanted} samples at {SAMPLE_RATE} Hz; got {len(samples)}")
-    finished = resample(samples, SAMPLE_RATE, rate)[:length]
+    leak = math.exp(-2 * math.pi * SUBSONIC_HZ / SAMPLE_RATE)
+    drift = leaky_sum((1 - leak) * samples.astype(np.float64), leak)
+    finished = resample((samples - drift).astype(np.float32), SAMPLE_RATE, rate)[:length]
     edge = min(rate * EDGE_DURATION_MS // 1000, length // 2)
     if edge:
         fade = (0.5 - 0.5 * np.cos(np.pi * (np.arange(edge) + 0.5) / edge)).astype(np.float32)

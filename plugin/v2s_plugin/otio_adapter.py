@@ -47,7 +47,7 @@ def _scored(timeline: Any, asked: dict[str, Any], written: str | None) -> Any:
         from v2s_engine.bundle import DEFAULT_BUNDLE  # noqa: PLC0415
         from v2s_engine.errors import UsageError  # noqa: PLC0415
         from v2s_engine.progress import Progress  # noqa: PLC0415
-        from v2s_plugin.cli.options import open_bundle, open_pipeline  # noqa: PLC0415
+        from v2s_plugin.engine import open_bundle, open_pipeline  # noqa: PLC0415
         from v2s_plugin.scoring import score_timeline  # noqa: PLC0415
         from v2s_plugin.sound_files import SoundFolder  # noqa: PLC0415
     except ModuleNotFoundError as error:

@@ -77,6 +77,7 @@ class ScoreResult:
     scored: tuple[ScoredJob, ...]
     skips: tuple[Skip, ...]
     media_folder: Path
+    bundle_name: str
     device_name: str | None = None
     """What the sounds were made on; None where nothing had to be made."""
     output: Path | None = None
@@ -187,7 +188,7 @@ def score_timeline(
         raise NothingToScoreError(skips)
     style = style_of_urls(_foreign_urls(timeline))
     result = with_sound_tracks(timeline, scored, options.bundle, style=style, folder=target, earlier=earlier)
-    return ScoreResult(result, scored, skips, sounds.path, device_name)
+    return ScoreResult(result, scored, skips, sounds.path, options.bundle.name, device_name)
 
 
 @dataclass(frozen=True)

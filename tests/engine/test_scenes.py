@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.media import make_clip
+from tests.media import make_clip, make_scene_clip
 from v2s_engine.audio import read_sound
 from v2s_engine.corpus.brush import Brush
 from v2s_engine.corpus.foley import drone, impact, place
@@ -128,6 +128,16 @@ def test_events_are_where_the_sound_starts() -> None:
             found += onset[step : step + 3].max(initial=0.0) > 0.2
     assert total > 50
     assert found / total > 0.8  # the rest drown in the room or in the tail of the one before
+
+
+def test_a_scene_can_be_written_as_a_clip(tmp_path: Path) -> None:
+    scene = make_scene_clip(tmp_path / "scene.mov", seed=7)
+    sound = read_sync_sound(tmp_path / "scene.mov", scene.options.length)
+    time = Fraction(1, 2)
+    picture = next(iter(read_pictures(tmp_path / "scene.mov", [time], width=128, height=128)))
+
+    assert np.abs(sound - scene.sound).max() < 1e-3
+    assert np.abs(picture.astype(float) - scene.picture_at(time)).mean() < 12  # compression
 
 
 def test_a_silent_scene_holds_only_the_room() -> None:

@@ -27,8 +27,8 @@ def source(monkeypatch: pytest.MonkeyPatch) -> ClickSource:
             raise BundleNotFoundError(f"no bundle {name!r}")
         return None, BUNDLE
 
-    monkeypatch.setattr("v2s_plugin.cli.options.open_bundle", open_bundle)
-    monkeypatch.setattr("v2s_plugin.cli.options.open_pipeline", lambda bundle, device: made)
+    monkeypatch.setattr("v2s_plugin.engine.open_bundle", open_bundle)
+    monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda bundle, device: made)
     return made
 
 
@@ -218,7 +218,7 @@ def test_ctrl_c_stops_with_130_and_leaves_no_timeline(
     cut: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr("v2s_plugin.cli.options.open_pipeline", lambda bundle, device: InterruptedSource())
+    monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda bundle, device: InterruptedSource())
     assert run("generate", cut, "--sound", "dog") == 130
     assert "stopped on request" in capsys.readouterr().err
     assert not (cut.parent / "cut_scored.otio").exists()

@@ -36,7 +36,16 @@ def clicks(sound: Path) -> list[float]:
 
 
 def melt(project: Path, sound: Path, *profile: str) -> Path:
-    command = ["melt", *profile, str(project), "-consumer", f"avformat:{sound}", "vn=1", "acodec=pcm_s16le"]
+    command = [
+        "melt",
+        *profile,
+        str(project),
+        "-consumer",
+        f"avformat:{sound}",
+        "vn=1",
+        "acodec=pcm_s16le",
+        "real_time=-1",
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=120, env={"PATH": "/usr/bin:/bin", "HOME": "/tmp"})  # noqa: S108
     return sound
 

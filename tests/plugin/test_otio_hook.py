@@ -24,8 +24,8 @@ def cut(tmp_path: Path) -> Path:
 @pytest.fixture
 def source(monkeypatch: pytest.MonkeyPatch) -> ClickSource:
     made = ClickSource()
-    monkeypatch.setattr("v2s_plugin.cli.options.open_bundle", lambda name: (None, BUNDLE))
-    monkeypatch.setattr("v2s_plugin.cli.options.open_pipeline", lambda bundle, device: made)
+    monkeypatch.setattr("v2s_plugin.engine.open_bundle", lambda name: (None, BUNDLE))
+    monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda bundle, device: made)
     return made
 
 

@@ -70,6 +70,7 @@ def score_answer(result: ScoreResult) -> dict[str, Any]:
     """A scored timeline as JSON."""
     return {
         "output": str(result.output),
+        "bundle": result.bundle_name,
         "media": str(result.media_folder),
         "device": result.device_name,
         "made": result.made,

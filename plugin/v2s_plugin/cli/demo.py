@@ -26,9 +26,9 @@ def demo_command(
     Copies it to a new folder, scores it there, and makes a film of it to watch and listen to.
     """
     from v2s_plugin.cli.answers import answer_json, exit_code, score_answer
-    from v2s_plugin.cli.options import check_device, open_bundle, open_pipeline
     from v2s_plugin.cli.talk import say_result, watched_progress
     from v2s_plugin.demo_timeline import copy_demo
+    from v2s_plugin.engine import check_device, open_bundle, open_pipeline
     from v2s_plugin.jobs import PlanOptions
     from v2s_plugin.preview import render_preview
     from v2s_plugin.scoring import ScoreOptions, score_file
@@ -47,7 +47,7 @@ def demo_command(
         render_preview(result.timeline, source.parent, preview, progress)
     say_result(result)
     if as_json:
-        answer_json(score_answer(result) | {"bundle": facts.name, "timeline": str(source), "preview": str(preview)})
+        answer_json(score_answer(result) | {"timeline": str(source), "preview": str(preview)})
     else:
         print(f"timeline  {source}")
         print(f"scored    {result.output}")

@@ -42,7 +42,7 @@ def evaluate_command(
     from v2s_engine.sampling.choose import open_sampler
     from v2s_engine.sampling.weights import load_folded
     from v2s_plugin.cli.answers import EXIT_DONE, answer_json
-    from v2s_plugin.cli.options import check_device
+    from v2s_plugin.engine import check_device
 
     model = load_bundle(bundle)
     sampler = open_sampler(load_folded(model.sampler_path, model.config), check_device(device))

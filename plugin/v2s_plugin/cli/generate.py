@@ -46,35 +46,29 @@ def generate_command(
     Writes cut_scored.otio and the folder cut_scored.media beside cut.otio, or where -o says. Run again with --force,
     only what changed is made again.
     """
+    from v2s_plugin.api import score
     from v2s_plugin.cli.answers import answer_json, exit_code, score_answer
-    from v2s_plugin.cli.options import check_device, open_bundle, open_pipeline
     from v2s_plugin.cli.talk import say_result, watched_progress
-    from v2s_plugin.jobs import PlanOptions
-    from v2s_plugin.scoring import ScoreOptions, score_file
 
-    check_device(device)
-    model, facts = open_bundle(bundle)
-    options = ScoreOptions(
-        plan=PlanOptions(
-            bundle_digest=facts.digest,
-            sound_classes=facts.sound_classes,
+    with watched_progress() as progress:
+        result = score(
+            timeline,
+            output,
             sound=sound,
             sound_force=sound_force,
-            seed=seed,
+            bundle=bundle,
             takes=takes,
+            seed=seed,
+            device=device,
+            rate=rate,
             existing=existing,
-        ),
-        bundle=facts,
-        output=output,
-        rate=rate,
-        in_place=in_place,
-        force=force,
-    )
-    with watched_progress() as progress:
-        result = score_file(timeline, options, lambda: open_pipeline(model, device), progress)
+            in_place=in_place,
+            force=force,
+            progress=progress,
+        )
     say_result(result)
     if as_json:
-        answer_json(score_answer(result) | {"bundle": facts.name})
+        answer_json(score_answer(result))
     else:
         print(result.output)
     return exit_code(result.skips)

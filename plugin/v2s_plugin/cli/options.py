@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import Annotated
 
 import typer
 
 from v2s_engine import bundle as engine_bundle
-from v2s_engine.errors import UsageError
-
-if TYPE_CHECKING:
-    from v2s_engine.bundle import Bundle
-    from v2s_engine.pipeline import SoundPipeline
-    from v2s_engine.sampling.choose import Device
-    from v2s_plugin.writeback import BundleFacts
 
 DEFAULT_BUNDLE = engine_bundle.DEFAULT_BUNDLE
 
@@ -46,29 +39,3 @@ ExistingOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to make the sounds; never another one instead.")
 ]
-
-
-def open_bundle(name_or_path: str) -> tuple[Bundle, BundleFacts]:
-    """A bundle by name or path, and what a timeline remembers of it. Raises as `load_bundle`."""
-    from v2s_engine.bundle import load_bundle
-    from v2s_plugin.writeback import BundleFacts
-
-    bundle = load_bundle(name_or_path)
-    return bundle, BundleFacts(bundle.name, bundle.digest, bundle.sound_classes)
-
-
-def open_pipeline(bundle: Bundle, device: str) -> SoundPipeline:
-    """A bundle ready to make sounds. Raises as `SoundPipeline`."""
-    from v2s_engine.pipeline import SoundPipeline
-
-    return SoundPipeline(bundle, check_device(device))
-
-
-def check_device(device: str) -> Device:
-    """The device as the engine knows it; raises `UsageError` that lists the known ones, before any work is done."""
-    from v2s_engine.sampling.choose import Device
-
-    for known in get_args(Device):
-        if known == device:
-            return cast("Device", known)
-    raise UsageError(f"unknown device {device!r}; known: {', '.join(get_args(Device))}")

@@ -27,7 +27,7 @@ def plan_command(
     Writes nothing. Takes the options of `v2s generate` that decide what is sounded.
     """
     from v2s_plugin.cli.answers import answer_json, counted, exit_code, job_answer, skip_answer
-    from v2s_plugin.cli.options import open_bundle
+    from v2s_plugin.engine import open_bundle
     from v2s_plugin.jobs import PlanOptions, plan
     from v2s_plugin.timeline import read_timeline
 

@@ -18,7 +18,7 @@ from v2s_engine.options import ModelConfig
 from v2s_engine.sampling.fold import fold_weights, parameter_shapes
 from v2s_engine.sampling.weights import FoldedWeights, Precision, load_folded, tensor_shapes
 
-METADATA = {"format": "v2s-folded-weights-1", "precision": "fp32"}
+METADATA = {"v2s-folded-weights-1": "fp32"}
 
 
 def parameters_of(network: SampleRNN) -> dict[str, NDArray[np.float32]]:
@@ -117,7 +117,7 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     save_file(tensors, path)
     with pytest.raises(BundleDamagedError, match="header says"):
         load_folded(path, config)
-    save_file(tensors, path, METADATA | {"precision": "fp16"})
+    save_file(tensors, path, {"v2s-folded-weights-1": "fp16"})
     with pytest.raises(BundleDamagedError, match="is float32 or not finite, wanted finite float16"):
         load_folded(path, config)
     save_file(tensors | {"tables": np.full_like(tensors["tables"], np.nan)}, path, METADATA)

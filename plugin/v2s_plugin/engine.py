@@ -1,0 +1,38 @@
+"""The engine, as the plug-in opens it. Nothing of it is loaded before it is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast, get_args
+
+from v2s_engine.errors import UsageError
+from v2s_plugin.writeback import BundleFacts
+
+if TYPE_CHECKING:
+    from v2s_engine.bundle import Bundle
+    from v2s_engine.pipeline import SoundPipeline
+    from v2s_engine.sampling.choose import Device
+
+
+def open_bundle(name_or_path: str) -> tuple[Bundle, BundleFacts]:
+    """A bundle by name or path, and what a timeline remembers of it. Raises as `load_bundle`."""
+    from v2s_engine.bundle import load_bundle  # noqa: PLC0415
+
+    bundle = load_bundle(name_or_path)
+    return bundle, BundleFacts(bundle.name, bundle.digest, bundle.sound_classes)
+
+
+def open_pipeline(bundle: Bundle, device: str) -> SoundPipeline:
+    """A bundle ready to make sounds. Raises as `SoundPipeline`."""
+    from v2s_engine.pipeline import SoundPipeline  # noqa: PLC0415
+
+    return SoundPipeline(bundle, check_device(device))
+
+
+def check_device(device: str) -> Device:
+    """The device as the engine knows it; raises `UsageError` that lists the known ones, before any work is done."""
+    from v2s_engine.sampling.choose import Device  # noqa: PLC0415
+
+    for known in get_args(Device):
+        if known == device:
+            return cast("Device", known)
+    raise UsageError(f"unknown device {device!r}; known: {', '.join(get_args(Device))}")
