@@ -21,6 +21,8 @@ STAGES = {
     "sample": "making the sounds",
     "write": "writing the sounds",
     "preview": "making the preview",
+    "look": "looking at clips to learn from",
+    "train": "training",
 }
 """What the stages of the work are called on the screen."""
 
