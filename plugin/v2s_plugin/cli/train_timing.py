@@ -17,6 +17,7 @@ ManifestOption = Annotated[
     typer.Option("--manifest", metavar="CSV", help="Recorded clips to train on beside the rendered scenes."),
 ]
 ScenesOption = Annotated[int, typer.Option("--scenes", metavar="N", help="Rendered scenes of four seconds.")]
+HeldOption = Annotated[int, typer.Option("--held-scenes", metavar="N", help="Rendered scenes that only judge.")]
 PassesOption = Annotated[int, typer.Option("--passes", metavar="N", help="How often each scene is seen.")]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same training.")]
 
@@ -26,6 +27,7 @@ def train_timing_command(
     *,
     manifest: ManifestOption = None,
     scenes: ScenesOption = 600,
+    held_scenes: HeldOption = 60,
     passes: PassesOption = 20,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -42,7 +44,9 @@ def train_timing_command(
     with needs_extra("training", "train"):
         from v2s_engine.train.timing import TimingOptions, train_timing
 
-    options = TimingOptions(output=output, manifest=manifest, scenes=scenes, passes=passes, seed=seed)
+    options = TimingOptions(
+        output=output, manifest=manifest, scenes=scenes, held_scenes=held_scenes, passes=passes, seed=seed
+    )
     with watched_progress() as progress:
         weights = train_timing(options, progress)
     if as_json:

@@ -284,16 +284,11 @@ def test_a_finished_training_with_other_options_is_not_overwritten(tmp_path: Pat
 
 
 def test_every_option_counts(tmp_path: Path, looked_at: Path) -> None:
-    plain = train_timing(options_for(tmp_path / "plain", looked_at, passes=1)).read_bytes()
-    changes: list[dict[str, object]] = [
-        {"seed": 1},
-        {"batch": 4},
-        {"window": 12},
-        {"learning_rate": 1e-3},
-        {"scenes": 3},
-    ]
+    short = {"passes": 1, "held_scenes": 1, "scenes": 2, "window": 8}
+    plain = train_timing(options_for(tmp_path / "plain", looked_at, **short)).read_bytes()
+    changes = [{"seed": 1}, {"batch": 1}, {"window": 6}, {"learning_rate": 1e-3}, {"scenes": 4}, {"passes": 2}]
     for number, change in enumerate(changes):
-        other = train_timing(options_for(tmp_path / str(number), looked_at, **({"passes": 1} | change)))
+        other = train_timing(options_for(tmp_path / str(number), looked_at, **(short | change)))
         assert other.read_bytes() != plain, change
 
 

@@ -1,0 +1,87 @@
+"""From a folder of recordings to a bundle and a scored timeline, by the commands of the README."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.media import make_clip
+from tests.plugin.cuts import clip, save, span, timeline, track
+from v2s_engine.audio import write_wav
+from v2s_engine.bundle import load_bundle
+from v2s_plugin.cli import main
+
+
+def bark(path: Path, seed: int) -> None:
+    """Noise that swells and falls, so that its envelope can be followed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    times = np.arange(12_000) / 16_000
+    swell = 0.002 + 0.3 * np.sin(2 * np.pi * 2 * times) ** 4
+    write_wav(path, (swell * np.random.default_rng(seed).uniform(-1, 1, 12_000)).astype(np.float32), 16_000)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made: Path = tmp_path_factory.mktemp("own")
+    for seed in (1, 2):
+        bark(made / "sounds" / "bark" / f"{seed}.wav", seed)
+    return made
+
+
+@pytest.fixture(scope="module")
+def bundle(folder: Path) -> Path:
+    sounds, run, timing, to = (folder / name for name in ("sounds", "run", "timing", "bark"))
+    assert main(["train", "--sounds", str(sounds), "-o", str(run), "--steps", "2", "--checkpoint-every", "1"]) == 0
+    assert main(["train-timing", "-o", str(timing), "--scenes", "2", "--held-scenes", "2", "--passes", "1"]) == 0
+    weights = ["--checkpoint", str(run / "last.ckpt"), "--timing", str(timing / "encoder.safetensors")]
+    assert main(["export", *weights, "--name", "bark", "-o", str(to), "--licence", "CC0-1.0"]) == 0
+    return to
+
+
+def test_a_training_leaves_a_log_and_something_to_hear_and_see(bundle: Path, folder: Path) -> None:
+    entries = [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in entries] == [1, 2]
+    assert {"loss_nats", "loss_bits", "samples_per_second"} <= set(entries[0])
+    previews = {path.name for path in (folder / "run" / "previews").iterdir()}
+    assert previews == {f"{step:06d}_bark.{suffix}" for step in (1, 2) for suffix in ("wav", "png")}
+
+
+def test_a_training_is_not_overwritten_but_goes_on_where_asked(
+    bundle: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = ["train", "--sounds", str(folder / "sounds"), "-o", str(folder / "run"), "--json"]
+    assert main([*again, "--steps", "3"]) == 1
+    assert "add --resume to go on" in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert main([*again, "--steps", "3", "--resume"]) == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 3
+
+
+def test_the_bundle_says_what_it_was_made_from(bundle: Path) -> None:
+    description = load_bundle(str(bundle)).description
+    assert [each["file"] for each in description["material"]] == ["bark/1.wav", "bark/2.wav"]
+    assert description["training"] == {"steps": 2, "samples": 2 * 16 * 512}
+    assert description["licence"] == "CC0-1.0"
+    assert description["encoder_training"]
+
+
+def test_the_bundle_sounds_a_timeline(bundle: Path, tmp_path: Path) -> None:
+    make_clip(tmp_path / "a.mp4", frames=30)
+    cut = save(timeline(track(clip("a", "a.mp4", source=span(0, 25, 25)))), tmp_path / "cut.otio")
+    assert main(["generate", str(cut), "--bundle", str(bundle)]) == 0  # its only class needs no naming
+    assert len(list((tmp_path / "cut_scored.media").glob("a_bark_take1_*.wav"))) == 1
+
+
+def test_following_is_measured(bundle: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["evaluate", "--bundle", str(bundle), "--sounds", str(folder / "sounds"), "--json"]
+    assert main(arguments) == 0
+    following = json.loads(capsys.readouterr().out)["following"]
+    assert following["all"]["recordings"] == 2
+    assert following["all"]["noise"] > 0.95
+
+
+def test_an_unknown_device_or_preset_is_wrong_use(folder: Path) -> None:
+    train = ["train", "--sounds", str(folder / "sounds"), "-o", str(folder / "other")]
+    assert main([*train, "--device", "abacus"]) == 2
+    assert main([*train, "--preset", "huge"]) == 2
+    assert not (folder / "other").exists()
