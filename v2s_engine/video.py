@@ -86,8 +86,18 @@ def probe(path: Path) -> VideoInfo:
     Raises `MediaNotFoundError`, `MediaUnreadableError` (with FFmpeg's words) and `NoVideoStreamError` (a
     sound file with a cover picture holds no video).
     """
-    with PictureReader(path) as reader:
-        return reader.info()
+    decoder = Decoder(path)
+    frame = decoder.restart().frame
+    try:
+        stored = (frame.width, frame.height)
+        width, height = stored[::-1] if _orientation(frame).transposed else stored
+        tags = [decoder.stream.metadata, decoder.container.metadata]
+        tags += [stream.metadata for stream in decoder.container.streams]
+        timecode = next((each["timecode"] for each in tags if each.get("timecode")), None)
+        has_sound = len(decoder.container.streams.audio) > 0
+        return VideoInfo(path, decoder.find_end(), decoder.rate, timecode, width, height, has_sound)
+    finally:
+        decoder.container.close()
 
 
 def read_pictures(path: Path, times: Sequence[Fraction], *, width: int, height: int) -> Iterator[NDArray[np.uint8]]:
@@ -130,19 +140,6 @@ class PictureReader:
     def damaged(self) -> int:
         """Packets and pictures so far that could not be decoded."""
         return self._decoder.damaged
-
-    def info(self) -> VideoInfo:
-        """See `probe`. Leaves the reader at the file's start."""
-        decoder, frame = self._decoder, self._shown.frame
-        upright = (frame.width, frame.height)
-        width, height = upright[::-1] if _orientation(frame).transposed else upright
-        owners = [decoder.stream.metadata, decoder.container.metadata]
-        owners += [stream.metadata for stream in decoder.container.streams]
-        timecode = next((tags["timecode"] for tags in owners if tags.get("timecode")), None)
-        has_sound = len(decoder.container.streams.audio) > 0
-        duration = decoder.find_end()
-        self._shown, self._ahead = decoder.restart(), None
-        return VideoInfo(decoder.path, duration, decoder.rate, timecode, width, height, has_sound)
 
     def read(self, times: Sequence[Fraction], *, width: int, height: int) -> Iterator[NDArray[np.uint8]]:
         """See `read_pictures`."""
@@ -200,7 +197,7 @@ class PictureReader:
 
 
 class Decoder:
-    """Turns a file's packets into pictures with times, from wherever it stands."""
+    """Turns a file's packets into pictures with times, from wherever it stands; `restart` comes first."""
 
     container: InputContainer
     stream: VideoStream
@@ -214,7 +211,6 @@ class Decoder:
         """Whether the file tells its pictures' times; if not, they are counted and it cannot be sought in."""
         self._words = "it holds no picture that can be decoded"
         self._origin = 0
-        self._open()
 
     @property
     def rate(self) -> Fraction:
@@ -281,7 +277,7 @@ class Decoder:
         return Picture(time, frame)
 
     def find_end(self) -> Fraction:
-        """Seconds from the first picture's start to the last one's end. `restart` afterwards."""
+        """Seconds from the first picture's start to the last one's end. Nothing but `restart` may follow."""
         promised = self._promised_end()
         found: Fraction | None = None
         try:
