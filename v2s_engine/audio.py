@@ -24,7 +24,7 @@ _MU = 255.0
 _MU_STEPS = 127  # codes 1..255 stand symmetrically around silence, 127 on either side
 
 SUBSONIC_HZ = 20
-"""Below this nothing is heard; a slow drift of the model would only take headroom and shift the waveform off its axis."""
+"""Below this nothing is heard; a slow drift of the model would only take headroom and shift the waveform."""
 
 EDGE_DURATION_MS = 3
 """Length of the fades that keep the two ends of a finished sound from clicking."""

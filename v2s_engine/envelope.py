@@ -112,3 +112,20 @@ def onset_strength(loudness: NDArray[np.float32]) -> NDArray[np.float32]:
     before = np.mean([padded[shift : shift + len(floored)] for shift in range(_RISE_STEPS)], axis=0)
     rise = (floored - before) / ONSET_RISE_DB
     return np.asarray(np.clip(rise, 0.0, 1.0), np.float32)
+
+
+def rank_correlation(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
+    """Spearman's rank correlation of two series `[N]`, in [-1, 1]; equal values share their mean rank.
+
+    0 where a series is constant.
+    """
+    ranks = [_mean_ranks(series) for series in (first, second)]
+    centred = [rank - rank.mean() for rank in ranks]
+    scale = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
+    return float((centred[0] * centred[1]).sum() / scale) if scale else 0.0
+
+
+def _mean_ranks(series: NDArray[np.floating]) -> NDArray[np.float64]:
+    _, inverse, counts = np.unique(series, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[inverse], np.float64)

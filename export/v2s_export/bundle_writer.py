@@ -103,5 +103,7 @@ def _write_files(content: BundleContent, folder: Path) -> None:
         "quality": dict(content.quality),
         "material": content.material,
     }
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors writes files that only their owner can read
     text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"
     (folder / DESCRIPTION).write_text(text, encoding="utf-8")

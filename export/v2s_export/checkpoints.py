@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from v2s_engine.bundle import Bundle
-from v2s_engine.errors import BundleDamagedError, UsageError
+from v2s_engine.errors import UsageError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.sampling.weights import Precision
 from v2s_engine.train.checkpoint import read_checkpoint
 from v2s_engine.train.parameters import numpy_parameters
 from v2s_engine.train.timing import REPORT as TIMING_REPORT
 from v2s_engine.train.timing_data import scene_clip
-from v2s_engine.vision.timing_network import TimingNetwork
+from v2s_engine.vision.timing_network import read_network
 from v2s_export.bundle_writer import BundleContent, write_bundle
 from v2s_export.onnx_encoder import export_encoder
 from v2s_export.parity import Parity, require_parity
@@ -59,7 +57,7 @@ def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
     checkpoint = read_checkpoint(options.sampler)
     sampler = SampleRNN(checkpoint.config)
     sampler.load_state_dict(checkpoint.averaged)
-    network = read_timing_network(options.timing)
+    network = read_network(options.timing)
     with tempfile.TemporaryDirectory() as folder:
         encoder = export_encoder(network, Path(folder) / "encoder.onnx")
         seen = scene_clip(_PARITY_SCENE, Path(folder)).looks.network_input()
@@ -83,16 +81,6 @@ def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
             quality=_json_object(options.quality) if options.quality else {},
         )
         return write_bundle(content, options.output, force=options.force), parity
-
-
-def read_timing_network(path: Path) -> TimingNetwork:
-    """The timing network with the weights of an encoder.safetensors; raises `BundleDamagedError` if they do not fit."""
-    network = TimingNetwork()
-    try:
-        network.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise BundleDamagedError(f"{path} does not hold the weights of a timing network: {error}") from error
-    return network.eval()
 
 
 def _json_object(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.corpus.recordings import Recording
-from v2s_engine.envelope import Envelope, measure_envelope
+from v2s_engine.envelope import Envelope, measure_envelope, rank_correlation
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import ENVELOPE_LENGTH
 from v2s_engine.sampling.envelope_sound import EnvelopeRequest, sound_envelopes
@@ -93,20 +93,3 @@ def shaped_noise(envelope: Envelope, seed: int) -> NDArray[np.float32]:
     gain = np.interp(np.arange(length), middles, 10 ** (envelope.loudness / 20))
     noise = np.random.default_rng(seed).standard_normal(length)
     return np.asarray(gain * noise, np.float32)
-
-
-def rank_correlation(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
-    """Spearman's rank correlation of two series `[N]`, in [-1, 1]; equal values share their mean rank.
-
-    0 where a series is constant.
-    """
-    ranks = [_mean_ranks(series) for series in (first, second)]
-    centred = [rank - rank.mean() for rank in ranks]
-    scale = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
-    return float((centred[0] * centred[1]).sum() / scale) if scale else 0.0
-
-
-def _mean_ranks(series: NDArray[np.floating]) -> NDArray[np.float64]:
-    _, inverse, counts = np.unique(series, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[inverse], np.float64)

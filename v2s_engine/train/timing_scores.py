@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from v2s_engine.envelope import Envelope
+from v2s_engine.envelope import Envelope, rank_correlation
 from v2s_engine.grid import ENVELOPES_PER_FRAME
 from v2s_engine.train.timing_data import LookedAt
 
@@ -64,15 +64,6 @@ def count_matches(found: NDArray[np.int64], true: NDArray[np.int64], tolerance: 
             matches += 1
             next_true += 1
     return matches
-
-
-def rank_correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Spearman's rank correlation of two curves of one length; 0 if either is flat."""
-    ranks = [_ranks(curve) for curve in (one, other)]
-    spread = float(np.std(ranks[0]) * np.std(ranks[1]))
-    if spread == 0:
-        return 0.0
-    return float(np.mean((ranks[0] - ranks[0].mean()) * (ranks[1] - ranks[1].mean())) / spread)
 
 
 def score(predicted: Sequence[Envelope], clips: Sequence[LookedAt], threshold: float | None = None) -> TimingScores:
@@ -136,11 +127,3 @@ def _onset_figures(
         matched += count_matches(onsets, events)
     precision, recall = matched / max(found, 1), matched / max(true, 1)
     return precision, recall, 2 * matched / max(found + true, 1)
-
-
-def _ranks(curve: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Rank of each value; equal values share the mean of theirs."""
-    _, place, counts = np.unique(curve, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    mean_rank: NDArray[np.float64] = ends - (counts - 1) / 2
-    return mean_rank[place]

@@ -26,9 +26,9 @@ def train_timing_command(
     output: OutputOption,
     *,
     manifest: ManifestOption = None,
-    scenes: ScenesOption = 600,
+    scenes: ScenesOption = 1500,
     held_scenes: HeldOption = 60,
-    passes: PassesOption = 20,
+    passes: PassesOption = 12,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> int:

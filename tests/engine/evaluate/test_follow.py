@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from v2s_engine.envelope import Envelope, measure_envelope
-from v2s_engine.evaluate.follow import rank_correlation, shaped_noise, usable_envelope
+from v2s_engine.envelope import Envelope, measure_envelope, rank_correlation
+from v2s_engine.evaluate.follow import shaped_noise, usable_envelope
 
 varied = Envelope.from_loudness(np.concatenate([np.linspace(-50, -20, 40), np.full(10, -80)]).astype(np.float32))
 

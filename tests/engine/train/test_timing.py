@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -30,7 +30,6 @@ from v2s_engine.train.timing_scores import (
     count_matches,
     find_onsets,
     motion_energy,
-    rank_correlation,
     score,
 )
 from v2s_engine.vision.features import Looks
@@ -80,17 +79,6 @@ def test_matching_is_symmetric_and_bounded(one: list[int], other: list[int]) -> 
 
     assert count_matches(a, b) == count_matches(b, a) <= min(len(a), len(b))
     assert count_matches(a, a) == len(a)
-
-
-@settings(max_examples=50)
-@given(st.lists(st.integers(-50, 50), min_size=3, max_size=40))
-def test_rank_correlation_knows_order_only(values: list[int]) -> None:
-    curve = np.array(values, np.float32)
-    flat = len(set(values)) == 1
-
-    assert rank_correlation(curve, curve**3) == pytest.approx(0.0 if flat else 1.0)
-    assert rank_correlation(curve, -curve) == pytest.approx(0.0 if flat else -1.0)
-    assert rank_correlation(curve, np.ones_like(curve)) == 0.0
 
 
 def test_scores_of_right_late_and_missing_predictions() -> None:
