@@ -122,6 +122,9 @@ class PictureReader:
         self._decoder = Decoder(path)
         self._shown = self._decoder.restart()
         self._ahead: Picture | None = None
+        # Once, not for every picture: looking at a frame's side data ties it into a reference cycle, and 3 MB of 1080p
+        # then wait for the garbage collector.
+        self._turn = _orientation(self._shown.frame)
 
     def __enter__(self) -> Self:
         return self
@@ -184,7 +187,7 @@ class PictureReader:
 
     def _scaled(self, frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
         """`[height, width, 3]` RGB, turned upright."""
-        turn = _orientation(frame)
+        turn = self._turn
         scaled = self._scaler.reformat(
             frame,
             height if turn.transposed else width,
