@@ -20,8 +20,13 @@ def open_sampler(weights: FoldedWeights, device: Device = "auto") -> Sampler:
     """
     # PLC0415: numba and PyTorch are loaded by whoever runs a sampler, not by whoever mentions one.
     if device in ("auto", "cpu"):
-        from v2s_engine.sampling.cpu import CpuSampler  # noqa: PLC0415
-
+        try:
+            from v2s_engine.sampling.cpu import CpuSampler  # noqa: PLC0415
+        except RuntimeError as error:  # Numba found no folder for the code that it compiles
+            raise DeviceError(
+                f"the CPU sampler cannot keep its compiled code ({error}); "
+                "set NUMBA_CACHE_DIR to a folder that can be written"
+            ) from error
         return CpuSampler(weights)
     if device == "reference":
         try:

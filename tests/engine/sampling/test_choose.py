@@ -48,3 +48,13 @@ def test_importing_the_choice_loads_neither_numba_nor_pytorch() -> None:
     )
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=environment, check=True)
+
+
+def test_nowhere_to_keep_compiled_code_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba.core.caching import CompileResultCacheImpl
+
+    monkeypatch.setattr(CompileResultCacheImpl, "_locator_classes", [])  # as where no folder can be written
+    for name in ("cpu", "cpu_kernels"):
+        monkeypatch.delitem(sys.modules, f"v2s_engine.sampling.{name}", raising=False)
+    with pytest.raises(DeviceError, match="set NUMBA_CACHE_DIR"):
+        open_sampler(model("plain").weights, "cpu")
