@@ -6,7 +6,6 @@ content, so another content is another file.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import shutil
@@ -15,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from v2s_engine.bundle import file_digest
 from v2s_engine.errors import OutputError
 from v2s_plugin.jobs import ClipJob
 from v2s_plugin.outputs import draft_of, settle
@@ -70,7 +70,7 @@ class SoundFolder:
         """
         if known.rate != self.rate or known.length != job.delivered_length(self.rate):
             return None
-        if not known.path.is_file() or file_sha256(known.path) != known.sha256:
+        if not known.path.is_file() or file_digest(known.path) != known.sha256:
             return None
         path = known.path
         if path.parent.resolve() != self.path.resolve():
@@ -82,21 +82,15 @@ class SoundFolder:
         self.prepare()
         with draft_of(self.path / f"{stem}.wav") as draft:
             write(draft)
-            digest = file_sha256(draft)
+            digest = file_digest(draft)
             for length in _HASH_LENGTHS:
                 path = self.path / f"{stem}_{digest[:length]}.wav"
                 if not path.exists():
                     settle(draft, path)
                     return path, digest
-                if file_sha256(path) == digest:
+                if file_digest(path) == digest:
                     return path, digest
         raise OutputError(f"{path} holds something else than its name says; move it away and run again")
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a whole file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.audio import read_sound
+from v2s_engine.bundle import file_digest
 from v2s_engine.envelope import measure_envelope
 from v2s_engine.errors import MediaError, UsageError
 from v2s_engine.grid import SAMPLE_RATE
@@ -138,6 +138,6 @@ def _read_one(path: Path, relative: str, sound_class: str, row: dict[str, str]) 
         duration=round(len(samples) / SAMPLE_RATE, 3),
         licence=row.get("licence", "not stated"),
         attribution=row.get("attribution", "not stated"),
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=file_digest(path),
     )
     return Recording(material, samples)

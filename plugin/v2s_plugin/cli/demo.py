@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from v2s_plugin.cli.options import DEFAULT_BUNDLE, BundleOption, DeviceOption, ForceOption, JsonOption, SeedOption
+from v2s_engine.bundle import DEFAULT_BUNDLE
+from v2s_plugin.cli.options import BundleOption, DeviceOption, ForceOption, JsonOption, SeedOption
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the demo.")]
 

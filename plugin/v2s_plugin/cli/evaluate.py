@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from v2s_plugin.cli.options import DEFAULT_BUNDLE, BundleOption, DeviceOption, JsonOption
+from v2s_engine.bundle import DEFAULT_BUNDLE
+from v2s_plugin.cli.options import BundleOption, DeviceOption, JsonOption
 
 if TYPE_CHECKING:
     from v2s_engine.evaluate.follow import FollowResult

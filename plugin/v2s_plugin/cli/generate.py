@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from v2s_engine.bundle import DEFAULT_BUNDLE
 from v2s_plugin.cli.options import (
-    DEFAULT_BUNDLE,
     BundleOption,
     DeviceOption,
     ExistingOption,

@@ -7,10 +7,6 @@ from typing import Annotated
 
 import typer
 
-from v2s_engine import bundle as engine_bundle
-
-DEFAULT_BUNDLE = engine_bundle.DEFAULT_BUNDLE
-
 TimelineArgument = Annotated[Path, typer.Argument(metavar="TIMELINE", help="An OpenTimelineIO timeline (.otio).")]
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="OUT", help="Where the new timeline goes.", show_default=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from v2s_engine.bundle import DEFAULT_BUNDLE
 from v2s_plugin.cli.options import (
-    DEFAULT_BUNDLE,
     BundleOption,
     ExistingOption,
     JsonOption,
