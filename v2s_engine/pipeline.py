@@ -89,6 +89,8 @@ class SoundFailure:
 
 
 class _Encoded(NamedTuple):
+    number: int
+    """Of the request among all."""
     request: SoundRequest
     envelope: Envelope
 
@@ -175,7 +177,7 @@ class _SampleCounter:
 
     def __call__(self, tag: tuple[_Encoded, int], done: int) -> None:
         source, take = tag
-        self._done[id(source), take] = done
+        self._done[source.number, take] = done
         self._progress.step("sample", sum(self._done.values()), self._total, source.request.label)
 
     def leave_out(self, samples: int) -> None:
@@ -223,16 +225,16 @@ class _EncoderThread:
         total = sum(len(request.picture_times) for request in self._requests)
         done = 0
         try:
-            for request in self._requests:
+            for number, request in enumerate(self._requests):
                 if self._left.is_set():
                     return
-                self._results.put(self._encode(request, done, total))
+                self._results.put(self._encode(number, request, done, total))
                 done += len(request.picture_times)
             self._results.put(None)
         except BaseException as error:  # raised again in the reader's thread
             self._results.put(error)
 
-    def _encode(self, request: SoundRequest, before: int, total: int) -> _Encoded | SoundFailure:
+    def _encode(self, number: int, request: SoundRequest, before: int, total: int) -> _Encoded | SoundFailure:
         def report(event: ProgressEvent) -> None:
             if self._left.is_set():
                 raise CancelledError("the reader has left")
@@ -246,4 +248,4 @@ class _EncoderThread:
             return SoundFailure(request, error)
         steps = steps_covering(request.length, ENVELOPE_LENGTH)
         envelope = Envelope(envelope.loudness[:steps], envelope.onset[:steps])
-        return _Encoded(request, envelope.with_cues(request.cues) if request.cues else envelope)
+        return _Encoded(number, request, envelope.with_cues(request.cues) if request.cues else envelope)
