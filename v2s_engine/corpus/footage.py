@@ -7,7 +7,6 @@ The manifest is a CSV with one row per file. Columns used: `file` (relative to t
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.audio import read_sound
-from v2s_engine.errors import MediaNotFoundError, MediaUnreadableError, UsageError
+from v2s_engine.corpus.manifest import manifest_rows
+from v2s_engine.errors import MediaUnreadableError
 from v2s_engine.grid import SAMPLE_RATE, round_half_up
 
 COLUMNS = ("file", "has_video", "has_audio", "may_ship_trained", "split", "onsets_s", "licence", "attribution")
@@ -49,24 +49,18 @@ def read_manifest(path: Path) -> list[RecordedClip]:
 
     Raises `MediaNotFoundError` without a manifest and `UsageError` where it lacks a column.
     """
-    if not path.is_file():
-        raise MediaNotFoundError(f"no manifest at {path}; wanted a CSV file that lists clips, one per row")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if missing := sorted(set(COLUMNS) - set(rows.fieldnames or ())):
-            raise UsageError(f"{path} lacks the column {', '.join(missing)}; wanted: {', '.join(COLUMNS)}")
-        return [
-            RecordedClip(
-                path=path.parent / row["file"],
-                may_ship=row["may_ship_trained"] == "1",
-                held=row["split"] == "test",
-                onsets=tuple(Fraction(onset) for onset in row["onsets_s"].split()),
-                licence=row["licence"],
-                attribution=row["attribution"],
-            )
-            for row in rows
-            if row["has_video"] == "1" and row["has_audio"] == "1"
-        ]
+    return [
+        RecordedClip(
+            path=file,
+            may_ship=row["may_ship_trained"] == "1",
+            held=row["split"] == "test",
+            onsets=tuple(Fraction(onset) for onset in row["onsets_s"].split()),
+            licence=row["licence"],
+            attribution=row["attribution"],
+        )
+        for file, row in manifest_rows(path, COLUMNS)
+        if row["has_video"] == "1" and row["has_audio"] == "1"
+    ]
 
 
 def read_sync_sound(path: Path, length: int) -> NDArray[np.float32]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,9 +12,13 @@ from numpy.typing import NDArray
 
 from v2s_engine.audio import read_sound
 from v2s_engine.bundle import file_digest
+from v2s_engine.corpus.manifest import manifest_rows
 from v2s_engine.envelope import measure_envelope
 from v2s_engine.errors import MediaError, UsageError
 from v2s_engine.grid import SAMPLE_RATE
+
+COLUMNS = ("file", "licence", "attribution", "may_ship_trained", "split")
+"""What a manifest of recordings must say."""
 
 AUDIBLE_DBFS = -55.0
 """A step louder than this counts as sound, not as background."""
@@ -68,12 +71,12 @@ def read_library(
     With a `manifest` (CSV with columns file, licence, attribution, may_ship_trained, split; paths relative to the
     manifest's folder) only files are read that it lists with may_ship_trained = 1 and the given `split`. Files that
     cannot be decoded, are silent or shorter than a tenth of a second are left out and listed. Raises `UsageError` where
-    nothing remains for a class.
+    nothing remains for a class, and as `manifest_rows`.
     """
     if not folder.is_dir():
         raise UsageError(f"--sounds wants a folder with one sub-folder per sound class; {folder} is no folder")
     names = tuple(classes) or tuple(sorted(path.name for path in folder.iterdir() if path.is_dir()))
-    rows = _manifest_rows(manifest) if manifest else None
+    rows = {file.resolve(): row for file, row in manifest_rows(manifest, COLUMNS)} if manifest else None
     recordings: list[Recording] = []
     left_out: list[tuple[str, str]] = []
     for name in names:
@@ -111,15 +114,6 @@ def read_held(folder: Path, classes: Sequence[str], manifest: Path) -> tuple[Rec
         except UsageError:  # too little sound to hold any back, or no folder: not measured
             continue
     return tuple(held)
-
-
-def _manifest_rows(manifest: Path) -> dict[Path, dict[str, str]]:
-    wanted = {"file", "licence", "attribution", "may_ship_trained", "split"}
-    with manifest.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if missing := wanted - set(reader.fieldnames or ()):
-            raise UsageError(f"{manifest} lacks the columns {', '.join(sorted(missing))}")
-        return {(manifest.parent / row["file"]).resolve(): row for row in reader}
 
 
 def _read_one(path: Path, relative: str, sound_class: str, row: dict[str, str]) -> Recording | str:

@@ -5,7 +5,7 @@ import pytest
 
 from v2s_engine.audio import write_wav
 from v2s_engine.corpus.recordings import read_library
-from v2s_engine.errors import UsageError
+from v2s_engine.errors import MediaNotFoundError, UsageError
 
 
 def noise(path: Path, length: int = 8_000, level: float = 0.1) -> None:
@@ -77,6 +77,12 @@ def test_a_manifest_without_the_columns_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("file,licence\n")
     with pytest.raises(UsageError, match="lacks the columns attribution, may_ship_trained, split"):
         read_library(tmp_path / "audio", manifest=tmp_path / "manifest.csv")
+
+
+def test_a_manifest_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    noise(tmp_path / "audio" / "dog" / "a.wav")
+    with pytest.raises(MediaNotFoundError, match="no manifest at"):
+        read_library(tmp_path / "audio", manifest=tmp_path / "none.csv")
 
 
 def test_nothing_of_the_real_test_split_is_trained_on(shared: Path) -> None:
