@@ -48,7 +48,7 @@ def usable_envelope(samples: NDArray[np.float32]) -> Envelope | None:
     """The envelope of a recording, or None where it is too flat or too short to tell whether it is followed."""
     envelope = measure_envelope(samples)
     audible = envelope.loudness[envelope.loudness > AUDIBLE_DBFS]
-    if len(audible) < LEAST_STEPS or np.ptp(np.percentile(audible, (5, 95))) < LEAST_RANGE_DB:
+    if len(audible) < LEAST_STEPS or _range_db(audible) < LEAST_RANGE_DB:
         return None
     return envelope
 
@@ -78,12 +78,17 @@ def measure_following(
                 name=each.material.file,
                 sound_class=each.material.sound_class,
                 steps=int(audible.sum()),
-                range_db=float(np.ptp(np.percentile(wanted, (5, 95)))),
+                range_db=_range_db(wanted),
                 model=rank_correlation(wanted, measure_envelope(sound).loudness[audible]),
                 noise=rank_correlation(wanted, measure_envelope(noise).loudness[audible]),
             )
         )
     return results
+
+
+def _range_db(loudness: NDArray[np.float32]) -> float:
+    """From the 5th to the 95th percentile."""
+    return float(np.ptp(np.percentile(loudness, (5, 95))))
 
 
 def shaped_noise(envelope: Envelope, seed: int) -> NDArray[np.float32]:

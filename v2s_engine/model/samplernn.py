@@ -70,6 +70,11 @@ class SampleRNN(nn.Module):
         """The learned state at the start of a clip, for `rows` rows."""
         return TierState(self.coarse_start.expand(rows, -1), self.mid_start.expand(rows, -1))
 
+    def restarted(self, state: TierState, reset: Tensor) -> TierState:
+        """`state` with the learned initial state in the rows where `reset` `[B]` is true."""
+        start = self.initial_state(len(reset))
+        return TierState(*(torch.where(reset[:, None], new, old) for new, old in zip(start, state, strict=True)))
+
     def forward(self, codes: Tensor, conditioning: Tensor, state: TierState) -> tuple[Tensor, TierState]:
         """Logits of every sample given all samples before it.
 

@@ -116,11 +116,11 @@ class Trainer:
         self.options.output.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         losses: list[float] = []
-        since, samples_since = began, 0
+        since = began
+        step_length = self.options.stream.rows * self.options.stream.chunk_length
         while self.step < self.options.steps:
             progress.check()
             losses.append(self.train_step())
-            samples_since += self.options.stream.rows * self.options.stream.chunk_length
             done = self.step >= self.options.steps
             due = self.step % self.options.checkpoint_every == 0
             out_of_time = time.monotonic() - began > stop_after
@@ -130,8 +130,8 @@ class Trainer:
                 progress.step("train", self.step, self.options.steps, text)
             if due or done or out_of_time:
                 elapsed = time.monotonic() - since
-                self._checkpoint(losses, samples_since / elapsed)
-                losses, since, samples_since = [], time.monotonic(), 0
+                self._checkpoint(losses, len(losses) * step_length / elapsed)
+                losses, since = [], time.monotonic()
             if out_of_time:
                 return
 
@@ -141,7 +141,7 @@ class Trainer:
         chunk = self._stream.next_chunk()
         codes = torch.from_numpy(chunk.codes).to(self._device, torch.int64)
         conditioning = torch.from_numpy(chunk.conditioning).to(self._device)
-        state = self._with_resets(torch.from_numpy(chunk.reset).to(self._device))
+        state = self.model.restarted(self._state, torch.from_numpy(chunk.reset).to(self._device))
         for group in self._optimiser.param_groups:
             group["lr"] = options.learning_rate * self._schedule()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=options.mixed_precision):
@@ -157,11 +157,6 @@ class Trainer:
         self.samples += targets.numel()
         self._average()
         return loss.item()
-
-    def _with_resets(self, reset: Tensor) -> TierState:
-        """Carried states, replaced by the learned initial state in rows that start an excerpt."""
-        start = self.model.initial_state(len(reset))
-        return TierState(*(torch.where(reset[:, None], new, old) for new, old in zip(start, self._state, strict=True)))
 
     def _schedule(self) -> float:
         """Warm-up, then a half cosine to 0."""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from v2s_engine.corpus.recordings import Recording
-from v2s_engine.model.samplernn import SampleRNN, TierState
+from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import LEVELS
 from v2s_engine.train.stream import ExcerptStream, StreamOptions
 
@@ -26,9 +26,7 @@ def held_out_loss(model: SampleRNN, recordings: Sequence[Recording]) -> float:
     losses = []
     for _ in range(_CHUNKS):
         chunk = stream.next_chunk()
-        reset = torch.from_numpy(chunk.reset).to(device)[:, None]
-        start = model.initial_state(_STREAM.rows)
-        state = TierState(*(torch.where(reset, new, old) for new, old in zip(start, state, strict=True)))
+        state = model.restarted(state, torch.from_numpy(chunk.reset).to(device))
         codes = torch.from_numpy(chunk.codes).to(device, torch.int64)
         logits, state = model(codes, torch.from_numpy(chunk.conditioning).to(device), state)
         targets = torch.from_numpy(chunk.targets).to(device, torch.int64).reshape(-1)
