@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from v2s_engine.bundle import file_digest
+from v2s_engine.digest import file_digest
 from v2s_engine.errors import OutputError
 from v2s_plugin.jobs import ClipJob
 from v2s_plugin.outputs import draft_of, settle

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from v2s_engine.bundle import FILES, file_digest, known_bundles, load_bundle
+from v2s_engine.bundle import bundle_files, known_bundles, load_bundle
+from v2s_engine.digest import file_digest
 from v2s_engine.errors import BundleDamagedError, BundleNotFoundError
 from v2s_engine.options import ModelConfig
 

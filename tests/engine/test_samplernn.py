@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from v2s_engine.model.gru import Gru
 from v2s_engine.model.samplernn import SampleRNN, TierState, scaled_amplitudes
 from v2s_engine.options import LEVELS, ModelConfig
 
@@ -16,6 +17,9 @@ CONFIGS = {
     ),
     "(16,64), window 2": ModelConfig(
         ("dog",), hidden_size=16, mlp_size=16, coarse_unit=64, mid_unit=16, window=2, embedding_size=8
+    ),
+    "mu-law off, weight norm": ModelConfig(
+        ("dog",), hidden_size=16, mlp_size=16, window=2, embedding_size=8, quantisation="linear", weight_norm=True
     ),
 }
 LENGTH = 1024
@@ -30,6 +34,13 @@ def build(config: ModelConfig) -> SampleRNN:
         for name, parameter in network.named_parameters():
             if "bias" in name or name.endswith("_start"):
                 parameter.uniform_(-0.3, 0.3)
+    return network
+
+
+def without_weight_norm(network: SampleRNN) -> SampleRNN:
+    for module in network.modules():
+        for name in list(getattr(module, "parametrizations", ())):
+            torch.nn.utils.parametrize.remove_parametrizations(module, name)
     return network
 
 
@@ -127,14 +138,34 @@ def test_weight_norm_changes_the_parameters_but_not_the_function() -> None:
     config = CONFIGS["(2,8)"]
     plain = build(config)
     normed = SampleRNN(ModelConfig.from_json(config.to_json() | {"weight_norm": True})).requires_grad_(False)
+    lengths = [name for name, _ in normed.named_parameters() if name.endswith("original0")]
+    assert len(lengths) == 7 + 2 * 2  # seven linear layers, two matrices in each of two GRUs
     codes, conditioning = inputs(config)
-    for module in normed.modules():
-        if isinstance(module, torch.nn.Linear):
-            torch.nn.utils.parametrize.remove_parametrizations(module, "weight")
-    normed.load_state_dict(plain.state_dict())
+    without_weight_norm(normed).load_state_dict(plain.state_dict())
     wanted, _ = plain(codes, conditioning, plain.initial_state(2))
     got, _ = normed(codes, conditioning, normed.initial_state(2))
     torch.testing.assert_close(got, wanted)
+
+
+def test_weight_norm_of_a_gru_matrix_is_per_output() -> None:
+    """Twice the length of one output's weights is twice that row of the matrix, and no other."""
+    network = build(CONFIGS["mu-law off, weight norm"])
+    gru = network.mid_gru
+    before = gru.weight_hh_l0.clone()
+    gru.parametrizations.weight_hh_l0.original0[5] *= 2
+    torch.testing.assert_close(gru.weight_hh_l0[5], 2 * before[5])
+    torch.testing.assert_close(gru.weight_hh_l0[6:], before[6:])
+
+
+def test_the_gru_is_pytorchs() -> None:
+    torch.manual_seed(0)
+    theirs, ours = torch.nn.GRU(5, 7, batch_first=True), Gru(5, 7)
+    ours.load_state_dict(theirs.state_dict())
+    inputs, state = torch.randn(3, 11, 5), torch.randn(3, 7)
+    wanted, last = theirs(inputs, state[None])
+    got, got_last = ours(inputs, state)
+    torch.testing.assert_close(got, wanted, rtol=0, atol=0)
+    torch.testing.assert_close(got_last, last[0], rtol=0, atol=0)
 
 
 def test_silence_is_zero_and_full_scale_is_two() -> None:

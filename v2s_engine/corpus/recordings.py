@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.audio import read_sound
-from v2s_engine.bundle import file_digest
 from v2s_engine.corpus.manifest import manifest_rows
+from v2s_engine.digest import file_digest
 from v2s_engine.envelope import measure_envelope
 from v2s_engine.errors import MediaError, UsageError
 from v2s_engine.grid import SAMPLE_RATE

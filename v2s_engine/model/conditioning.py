@@ -1,12 +1,38 @@
-"""Conditioning: what the coarsest tier is told, as vectors. NumPy only, so that sampling needs no PyTorch."""
+"""Conditioning: what the coarsest tier is told of the pictures. NumPy only, so that sampling needs no PyTorch.
+
+    envelope   a vector per 16 ms: loudness and onsets around it, sound class         (ours)
+    frame      a vector per picture: its features, sound class                        (paper, section 4a)
+    sequence   a state per window of pictures, the coarsest tier starts from it       (paper, section 4b)
+    flow       the same, from features of pictures and of optical flow                (paper, section 4c)
+
+`sequence` and `flow` get a vector per picture as well, which holds nothing but the sound class.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.envelope import SILENCE_DBFS, Envelope
+from v2s_engine.errors import UsageError
+from v2s_engine.grid import steps_covering
 from v2s_engine.options import ENVELOPE_WINDOW, ModelConfig
+
+Kind = TypeVar("Kind", bound=np.generic)
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioning:
+    """All that the coarsest tier is told during one sound."""
+
+    vectors: NDArray[np.float32]
+    """`[N, C]`, one for every `config.conditioning_length` samples."""
+    starts: NDArray[np.float32] | None = None
+    """`[W, d]`: the coarsest tier's state at the start of each window of `config.encoder_window` pictures. None where
+    the model starts from its learned state and has no windows."""
 
 
 def envelope_conditioning(envelope: Envelope, class_index: int, config: ModelConfig) -> NDArray[np.float32]:
@@ -28,3 +54,49 @@ def envelope_conditioning(envelope: Envelope, class_index: int, config: ModelCon
         vectors[:, ENVELOPE_WINDOW + offset] = onset[offset : offset + steps]
     vectors[:, 2 * ENVELOPE_WINDOW + class_index] = 1.0
     return vectors
+
+
+def frame_conditioning(features: NDArray[np.float32], class_index: int, config: ModelConfig) -> NDArray[np.float32]:
+    """Conditioning vectors `[N, C]` of `frame`: the features `[N, V]` of each picture, and the sound class as one-hot.
+
+    The paper has one model per class and so tells no class; with a single class the one-hot is a constant 1. Raises
+    `UsageError` for features of another size.
+    """
+    _check_features(features, config)
+    return np.concatenate([features, class_conditioning(len(features), class_index, config)], axis=1)
+
+
+def class_conditioning(count: int, class_index: int, config: ModelConfig) -> NDArray[np.float32]:
+    """Conditioning vectors `[count, K]` of `sequence` and `flow`: the sound class as one-hot, K classes."""
+    vectors = np.zeros((count, len(config.sound_classes)), np.float32)
+    vectors[:, class_index] = 1.0
+    return vectors
+
+
+def looped(values: NDArray[Kind], length: int) -> NDArray[Kind]:
+    """`values` `[n, ..]` again and again until there are `length` of them: how the paper fills short clips up to 10 s.
+
+    Raises `UsageError` where there is nothing to repeat.
+    """
+    if not len(values):
+        raise UsageError("nothing to repeat: a clip wants at least one picture and one sample")
+    return values[np.arange(length) % len(values)]
+
+
+def picture_windows(features: NDArray[np.float32], config: ModelConfig) -> NDArray[np.float32]:
+    """Features `[N, V]` of a clip cut into what `sequence` and `flow` see as a whole: `[W, encoder_window, V]`.
+
+    They were trained on 10 s: longer clips are seen in windows of 10 s, and what is too short for a window is looped.
+    """
+    _check_features(features, config)
+    each = config.encoder_window
+    windows = [features[first : first + each] for first in range(0, steps_covering(len(features), each) * each, each)]
+    return np.stack([looped(window, each) for window in windows])
+
+
+def _check_features(features: NDArray[np.float32], config: ModelConfig) -> None:
+    if features.ndim != 2 or features.shape[1] != config.feature_size or not len(features):
+        raise UsageError(
+            f"features have shape {list(features.shape)}; wanted [pictures, {config.feature_size}] with at least one "
+            "picture, from the encoder that the model was trained with"
+        )

@@ -9,6 +9,9 @@
 Follows the reference code of SampleRNN (Mehri et al. 2017, `three_tier.py`) and "Visual to Sound" section 3:
 real-valued samples scaled to [-2, 2] into the GRUs, embedded codes into the MLP, learned initial states, conditioning
 at the coarsest tier only. Ours: PyTorch's GRU, whose reset gate acts after the recurrent product.
+
+Where the conditioning is `sequence` or `flow`, a second GRU over the features of a whole window of pictures gives the
+state that the coarsest tier starts the window from, in place of the learned one.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from v2s_engine.errors import UsageError
+from v2s_engine.model.gru import Gru
+from v2s_engine.model.picture_state import PictureState
 from v2s_engine.options import LEVELS, SILENCE_CODE, ModelConfig
 
 
@@ -32,15 +38,18 @@ class TierState(NamedTuple):
 class SampleRNN(nn.Module):
     """The trainable network; `forward` is teacher-forced, generation lives in `v2s_engine.sampling`.
 
-    Its `state_dict` (weight norm removed) is what `v2s_engine.sampling.fold` takes and what `train.safetensors` holds;
-    with d = hidden_size, H = mlp_size, E = embedding_size, C = conditioning_size:
+    Its parameters (weight norm removed) are what `v2s_engine.sampling.fold` takes and what `train.safetensors` holds;
+    with d = hidden_size, H = mlp_size, E = embedding_size, C = conditioning_size, V = feature_size, and
+    X = sample_expansion, or coarse_unit where that is 0:
 
-        coarse_gru.weight_ih_l0 [3d, coarse_unit + C]     embedding.weight    [256, E]
-        coarse_gru.weight_hh_l0 [3d, d]                   fine_input.weight   [H, window·E]
-        coarse_gru.bias_ih_l0, bias_hh_l0 [3d]            fine_hidden1.weight, bias [H, H], [H]
-        coarse_up.weight, bias  [(coarse/mid)·d, d], […]  fine_hidden2.weight, bias [H, H], [H]
-        mid_input.weight, bias  [d, mid_unit], [d]        fine_output.weight, bias  [256, H], [256]
-        mid_gru.*               as coarse_gru, input d    coarse_start, mid_start   [d]
+        coarse_input.weight, bias [X, coarse_unit], [X]   embedding.weight    [256, E]
+          (only with a sample_expansion)                  fine_input.weight   [H, window·E]
+        coarse_gru.weight_ih_l0 [3d, X + C]               fine_hidden1.weight, bias [H, H], [H]
+        coarse_gru.weight_hh_l0 [3d, d]                   fine_hidden2.weight, bias [H, H], [H]
+        coarse_gru.bias_ih_l0, bias_hh_l0 [3d]            fine_output.weight, bias  [256, H], [256]
+        coarse_up.weight, bias  [(coarse/mid)·d, d], […]  coarse_start, mid_start   [d]
+        mid_input.weight, bias  [d, mid_unit], [d]        pictures.gru.* as coarse_gru, input V
+        mid_gru.*               as coarse_gru, input d      (only `sequence` and `flow`; not sampled from)
         mid_up.weight, bias     [mid_unit·H, d], […]
     """
 
@@ -49,31 +58,68 @@ class SampleRNN(nn.Module):
         self.config = config
         size, mlp = config.hidden_size, config.mlp_size
         mids_per_coarse = config.coarse_unit // config.mid_unit
-        self.coarse_gru = nn.GRU(config.coarse_unit + config.conditioning_size, size, batch_first=True)
+        expansion = config.sample_expansion
+        self.coarse_input = nn.Linear(config.coarse_unit, expansion) if expansion else None
+        self.coarse_gru = Gru((expansion or config.coarse_unit) + config.conditioning_size, size)
         self.coarse_up = nn.Linear(size, mids_per_coarse * size)
         self.mid_input = nn.Linear(config.mid_unit, size)
-        self.mid_gru = nn.GRU(size, size, batch_first=True)
+        self.mid_gru = Gru(size, size)
         self.mid_up = nn.Linear(size, config.mid_unit * mlp)
         self.embedding = nn.Embedding(LEVELS, config.embedding_size)
         self.fine_input = nn.Linear(config.window * config.embedding_size, mlp, bias=False)
         self.fine_hidden1 = nn.Linear(mlp, mlp)
         self.fine_hidden2 = nn.Linear(mlp, mlp)
         self.fine_output = nn.Linear(mlp, LEVELS)
-        self.coarse_start = nn.Parameter(torch.zeros(size))
+        # Where the pictures give the state, this one stays 0 and is never used.
+        self.coarse_start = nn.Parameter(torch.zeros(size), requires_grad=not config.starts_from_pictures)
         self.mid_start = nn.Parameter(torch.zeros(size))
+        self.pictures = PictureState(config) if config.starts_from_pictures else None
         self._initialise()
         if config.weight_norm:
-            for linear in self._linears():
-                weight_norm(linear)
+            self._normalise_weights()
 
-    def initial_state(self, rows: int) -> TierState:
-        """The learned state at the start of a clip, for `rows` rows."""
-        return TierState(self.coarse_start.expand(rows, -1), self.mid_start.expand(rows, -1))
+    def picture_start(self, features: Tensor) -> Tensor:
+        """The coarsest tier's state `[B, d]` at the start of windows with features `[B, encoder_window, V]`.
 
-    def restarted(self, state: TierState, reset: Tensor) -> TierState:
-        """`state` with the learned initial state in the rows where `reset` `[B]` is true."""
-        start = self.initial_state(len(reset))
-        return TierState(*(torch.where(reset[:, None], new, old) for new, old in zip(start, state, strict=True)))
+        Raises `UsageError` where the conditioning gives no such state, or for features of another shape.
+        """
+        config = self.config
+        if self.pictures is None:
+            raise UsageError(f"a model with conditioning {config.conditioning!r} has no state from pictures")
+        if features.shape[1:] != (config.encoder_window, config.feature_size):
+            raise UsageError(
+                f"features have shape {list(features.shape)}; wanted [rows, {config.encoder_window}, "
+                f"{config.feature_size}]: whole windows, short clips looped"
+            )
+        start: Tensor = self.pictures(features)
+        return start
+
+    def initial_state(self, rows: int, coarse: Tensor | None = None) -> TierState:
+        """The state at the start of a clip, for `rows` rows: learned, but for `sequence` and `flow`'s coarsest tier.
+
+        Those want `coarse` `[B, d]` from `picture_start`, and no other model takes it: `UsageError`.
+        """
+        if (coarse is not None) != self.config.starts_from_pictures:
+            raise UsageError(
+                f"a model with conditioning {self.config.conditioning!r} starts from "
+                f"{'picture_start: give its result' if coarse is None else 'its learned state: give no other'}"
+            )
+        start = self.coarse_start.expand(rows, -1) if coarse is None else coarse
+        return TierState(start, self.mid_start.expand(rows, -1))
+
+    def restarted(
+        self, state: TierState, reset: Tensor, coarse: Tensor | None = None, window_start: Tensor | None = None
+    ) -> TierState:
+        """`state` with the initial one in the rows where `reset` `[B]` is true (see `initial_state` for `coarse`).
+
+        Rows where only `window_start` `[B]` is true go on with a clip whose next window of pictures begins: their
+        coarsest tier starts from `coarse`, all else is carried over.
+        """
+        start = self.initial_state(len(reset), coarse)
+        begins = reset if window_start is None else reset | window_start
+        return TierState(
+            torch.where(begins[:, None], start.coarse, state.coarse), torch.where(reset[:, None], start.mid, state.mid)
+        )
 
     def forward(self, codes: Tensor, conditioning: Tensor, state: TierState) -> tuple[Tensor, TierState]:
         """Logits of every sample given all samples before it.
@@ -92,27 +138,57 @@ class SampleRNN(nn.Module):
         -------
         Logits `[B, L, 256]` and the state after the last sample. Logit t depends on codes before t only.
         """
-        config = self.config
-        rows, length = codes.shape[0], codes.shape[1] - config.history_length
-        amplitudes = scaled_amplitudes(codes)
-        history = config.history_length
+        coarse_out, coarse = self.coarse_tier(codes, conditioning, state.coarse)
+        logits, mid = self.lower_tiers(codes, coarse_out, state.mid)
+        return logits, TierState(coarse, mid)
 
-        coarse_in = amplitudes[:, history - config.coarse_unit : history - config.coarse_unit + length]
-        coarse_in = coarse_in.reshape(rows, -1, config.coarse_unit)
-        steps_per_vector = config.conditioning_length // config.coarse_unit
-        repeated = conditioning.repeat_interleave(steps_per_vector, dim=1)[:, : coarse_in.shape[1]]
-        coarse_out, coarse_state = self.coarse_gru(
-            torch.cat([coarse_in, repeated.to(coarse_in.dtype)], dim=2),
-            state.coarse.unsqueeze(0).contiguous(),
+    def coarse_tier(self, codes: Tensor, conditioning: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """The first half of `forward`: states `[B, L / coarse_unit, d]` of the coarsest tier, and the last, `[B, d]`.
+
+        What the conditioning adds to the GRU's input is the same for all steps that a vector covers. So it is computed
+        once per vector and never repeated: where vectors are wide, the input matrix gets one column for every vector of
+        the batch, and a step's input is 1 there.
+        """
+        samples = self._units(codes, self.config.coarse_unit)
+        from_samples, from_vectors, bias = self._coarse_weights()
+        rows, steps = samples.shape[:2]
+        vectors, size = conditioning.shape[1:]
+        place = torch.arange(steps, device=codes.device) // (self.config.conditioning_length // self.config.coarse_unit)
+        if rows * vectors < size:
+            weight = nn.functional.linear(conditioning, from_vectors).reshape(rows * vectors, -1).T
+            column = place + vectors * torch.arange(rows, device=codes.device)[:, None]
+            told = nn.functional.one_hot(column, rows * vectors).to(samples.dtype)
+        else:
+            weight, told = from_vectors, conditioning[:, place].to(samples.dtype)
+        inputs = torch.cat([samples, told], dim=2)
+        out: tuple[Tensor, Tensor] = self.coarse_gru(
+            inputs, coarse, torch.cat([from_samples, weight.to(from_samples.dtype)], dim=1), bias
         )
+        return out
 
-        mid_in = amplitudes[:, history - config.mid_unit : history - config.mid_unit + length]
-        mid_in = self.mid_input(mid_in.reshape(rows, -1, config.mid_unit))
-        mid_in = mid_in + self.coarse_up(coarse_out).reshape(mid_in.shape)
-        mid_out, mid_state = self.mid_gru(mid_in, state.mid.unsqueeze(0).contiguous())
+    def lower_tiers(self, codes: Tensor, coarse_out: Tensor, mid: Tensor) -> tuple[Tensor, Tensor]:
+        """The second half of `forward`: logits `[B, L, 256]` and the middle tier's last state `[B, d]`."""
+        inputs = self.mid_input(self._units(codes, self.config.mid_unit))
+        inputs = inputs + self.coarse_up(coarse_out).reshape(inputs.shape)
+        mid_out, last = self.mid_gru(inputs, mid)
+        return self._fine(codes, mid_out, codes.shape[1] - self.config.history_length), last
 
-        logits = self._fine(codes, mid_out, length)
-        return logits, TierState(coarse_state[0], mid_state[0])
+    def _units(self, codes: Tensor, unit: int) -> Tensor:
+        """What a recurrent tier sees `[B, L / unit, unit]`: before each of its steps, the last `unit` samples."""
+        history = self.config.history_length
+        length = codes.shape[1] - history
+        return scaled_amplitudes(codes[:, history - unit : history - unit + length]).reshape(len(codes), -1, unit)
+
+    def _coarse_weights(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The coarsest GRU's input matrix for samples `[3d, coarse_unit]` and for conditioning `[3d, C]`, and its bias.
+
+        The expansion of the samples is linear, so it is multiplied into the matrix instead of into every step's input.
+        """
+        weight, bias = self.coarse_gru.weight_ih_l0, self.coarse_gru.bias_ih_l0
+        from_samples, from_vectors = weight.tensor_split([weight.shape[1] - self.config.conditioning_size], dim=1)
+        if self.coarse_input is None:
+            return from_samples, from_vectors, bias
+        return from_samples @ self.coarse_input.weight, from_vectors, bias + from_samples @ self.coarse_input.bias
 
     def _fine(self, codes: Tensor, mid_out: Tensor, length: int) -> Tensor:
         """The MLP at every sample.
@@ -140,25 +216,20 @@ class SampleRNN(nn.Module):
         output: Tensor = self.fine_output(hidden)
         return output
 
-    def _linears(self) -> list[nn.Linear]:
-        return [module for module in self.modules() if isinstance(module, nn.Linear)]
+    def _normalise_weights(self) -> None:
+        for module in list(self.modules()):
+            if isinstance(module, nn.Linear):
+                weight_norm(module)
+            elif isinstance(module, Gru):
+                module.normalise_weights()
 
     def _initialise(self) -> None:
-        """He-uniform for linear layers, orthogonal recurrent matrices, zero biases (reference code, `lib/ops.py`)."""
-        for linear in self._linears():
-            nn.init.kaiming_uniform_(linear.weight, nonlinearity="relu")
-            if linear.bias is not None:
-                nn.init.zeros_(linear.bias)
-        for gru in (self.coarse_gru, self.mid_gru):
-            for name, parameter in gru.named_parameters():
-                if "weight_hh" in name:
-                    for gate in parameter.data.chunk(3):
-                        nn.init.orthogonal_(gate)
-                elif "weight_ih" in name:
-                    bound = (3.0 / parameter.shape[1]) ** 0.5
-                    nn.init.uniform_(parameter, -bound, bound)
-                else:
-                    nn.init.zeros_(parameter)
+        """He-uniform for linear layers, zero biases (reference code, `lib/ops.py`); GRUs see to themselves."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
 
 def scaled_amplitudes(codes: Tensor) -> Tensor:

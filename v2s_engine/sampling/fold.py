@@ -1,9 +1,11 @@
 """Folding: multiplies out every linear chain of a trained SampleRNN, once, so that samplers need not at every sample.
 
-conditioning, biases             -> coarse GRU's input        (pictures then cost nothing per sample)
+conditioning, biases, expansion  -> coarse GRU's input        (pictures then cost nothing per sample)
 coarse up-sampling, mid input    -> mid GRU's input
 embedding, fine input, hidden 1  -> one table per past code
 mid up-sampling, hidden 1        -> MLP's first hidden layer  (there is no ReLU before it)
+
+The network that gives `sequence` and `flow` their state (`pictures.*`) runs once per window and is not folded.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from v2s_engine.options import LEVELS, ModelConfig
 from v2s_engine.sampling.weights import FoldedWeights
 
 _Wide = NDArray[np.float64]
+
+_ROWS_AT_ONCE = 16  # of a product: what is added up then stays in the processor's cache
 
 
 def fold_weights(parameters: Mapping[str, NDArray[np.floating]], config: ModelConfig) -> FoldedWeights:
@@ -47,8 +51,14 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Name and shape of every parameter of the unfolded network, weight norm removed."""
     size, mlp, embedding = config.hidden_size, config.mlp_size, config.embedding_size
     mids = config.coarse_unit // config.mid_unit
+    expanded = config.sample_expansion or config.coarse_unit
     shapes: dict[str, tuple[int, ...]] = {"coarse_start": (size,), "mid_start": (size,)}
-    for gru, inputs in (("coarse_gru", config.coarse_unit + config.conditioning_size), ("mid_gru", size)):
+    if config.sample_expansion:
+        shapes["coarse_input.weight"], shapes["coarse_input.bias"] = (expanded, config.coarse_unit), (expanded,)
+    grus = {"coarse_gru": expanded + config.conditioning_size, "mid_gru": size}
+    if config.starts_from_pictures:
+        grus["pictures.gru"] = config.feature_size
+    for gru, inputs in grus.items():
         shapes[f"{gru}.weight_ih_l0"] = (3 * size, inputs)
         shapes[f"{gru}.weight_hh_l0"] = (3 * size, size)
         shapes[f"{gru}.bias_ih_l0"] = shapes[f"{gru}.bias_hh_l0"] = (3 * size,)
@@ -83,12 +93,15 @@ def _checked(parameters: Mapping[str, NDArray[np.floating]], config: ModelConfig
 
 
 def _fold_coarse(wide: dict[str, _Wide], config: ModelConfig) -> dict[str, _Wide]:
-    from_input = wide["coarse_gru.weight_ih_l0"].T
+    from_samples, from_vectors = np.split(wide["coarse_gru.weight_ih_l0"].T, [-config.conditioning_size])
     bias, candidate_bias = _gru_biases(wide, "coarse_gru", config)
+    if config.sample_expansion:
+        bias = bias + _product(wide["coarse_input.bias"][None], from_samples)[0]
+        from_samples = _product(wide["coarse_input.weight"].T, from_samples)
     return {
-        "conditioning": from_input[config.coarse_unit :],
+        "conditioning": from_vectors,
         "conditioning_bias": bias,
-        "coarse_samples": from_input[: config.coarse_unit],
+        "coarse_samples": from_samples,
         "coarse_recurrent": wide["coarse_gru.weight_hh_l0"].T,
         "coarse_candidate_bias": candidate_bias,
         "coarse_start": wide["coarse_start"],
@@ -141,6 +154,10 @@ def _gru_biases(wide: dict[str, _Wide], gru: str, config: ModelConfig) -> tuple[
 def _product(left: _Wide, right: _Wide) -> _Wide:
     """`left @ right` with every sum in rising order of the inner index; BLAS has another order on each machine."""
     total = np.zeros((left.shape[0], right.shape[1]))
-    for inner in range(left.shape[1]):
-        total += left[:, inner, None] * right[inner]
+    scratch = np.empty((_ROWS_AT_ONCE, right.shape[1]))
+    for first in range(0, len(left), _ROWS_AT_ONCE):
+        rows, sums = left[first : first + _ROWS_AT_ONCE], total[first : first + _ROWS_AT_ONCE]
+        for inner in range(left.shape[1]):
+            np.multiply(rows[:, inner, None], right[inner], out=scratch[: len(rows)])
+            sums += scratch[: len(rows)]
     return total

@@ -27,6 +27,9 @@ class RowJob:
     """`[N, C]`, all vectors of the sound."""
     length: int
     """Samples to make, at least 1."""
+    starts: Floats | None = None
+    """`[W, d]`: what the coarsest tier starts each window of `config.encoder_window_length` samples from; None where it
+    just goes on."""
 
 
 @dataclass
@@ -67,6 +70,8 @@ def _advance(sampler: Sampler, active: list[_Active[T]], on_piece: Callable[[T, 
     # Whole conditioning vectors, even beyond a row's end: rows at the same phase go through the sampler together.
     step = sampler.config.conditioning_length
     length = min(PIECE_LENGTH, *(steps_covering(each.job.length - each.done, step) * step for each in active))
+    for each in active:
+        length = min(length, _enter_window(each, sampler.config.encoder_window_length))
     conditioning = np.stack([_vectors(sampler, each, length) for each in active])
     codes, state = sampler.generate(SamplerState.join([each.state for each in active]), conditioning, length)
     for index, each in enumerate(active):
@@ -74,6 +79,17 @@ def _advance(sampler: Sampler, active: list[_Active[T]], on_piece: Callable[[T, 
         each.pieces.append(codes[index])
         each.done += length
         on_piece(each.tag, min(each.done, each.job.length))
+
+
+def _enter_window(each: _Active[T], window_length: int) -> int:
+    """Give a row that stands at the start of a window its state; returns the samples that remain of its window."""
+    starts = each.job.starts
+    if starts is None:
+        return PIECE_LENGTH
+    window, inside = divmod(each.done, window_length)
+    if inside == 0:
+        each.state = each.state.with_coarse(starts[window : window + 1])
+    return window_length - inside
 
 
 def _vectors(sampler: Sampler, each: _Active[T], length: int) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,15 @@ class SamplerState:
             mid=np.concatenate([state.mid for state in states]),
             history=np.concatenate([state.history for state in states]),
         )
+
+    def with_coarse(self, coarse: Floats) -> SamplerState:
+        """The same, but for the coarsest tier's state `[B, hidden_size]`: where pictures give it (`sequence`, `flow`).
+
+        For positions at a unit's start. Raises `UsageError` for another shape.
+        """
+        if coarse.shape != self.coarse.shape or coarse.dtype != np.float32:
+            raise UsageError(f"coarse states are {coarse.dtype} {list(coarse.shape)}; wanted {list(self.coarse.shape)}")
+        return dataclasses.replace(self, coarse=coarse)
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Plain arrays, for `numpy.savez` and the like."""

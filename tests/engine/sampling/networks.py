@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from v2s_engine.model.samplernn import SampleRNN
-from v2s_engine.options import LEVELS, ModelConfig
+from v2s_engine.options import LEVELS, ModelConfig, VisualConfig
 from v2s_engine.sampling.cpu import CpuSampler
 from v2s_engine.sampling.fold import fold_weights
 from v2s_engine.sampling.reference import ReferenceSampler
@@ -33,6 +33,17 @@ SIZES = {
         ("dog", "drum"), hidden_size=96, mlp_size=32, coarse_unit=64, mid_unit=16, window=2, embedding_size=8
     ),
     "odd": ModelConfig(("dog",), hidden_size=33, mlp_size=50, window=11, embedding_size=7),
+    "frame": ModelConfig(
+        ("dog", "drum"),
+        hidden_size=32,
+        mlp_size=32,
+        window=2,
+        embedding_size=8,
+        quantisation="linear",
+        conditioning="frame",
+        visual=VisualConfig("small", 32, 40),
+        sample_expansion=40,
+    ),
 }
 
 

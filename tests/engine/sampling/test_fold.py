@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from torch.nn.utils.parametrize import remove_parametrizations
@@ -49,11 +48,12 @@ def test_weight_norm_folds_away() -> None:
     config = ModelConfig(("dog",), hidden_size=16, mlp_size=16, embedding_size=8, weight_norm=True)
     network = SampleRNN(config).requires_grad_(False)
     for module in network.modules():
-        if isinstance(module, torch.nn.Linear):
-            module.parametrizations.weight.original0.mul_(1.5)
-            remove_parametrizations(module, "weight")
+        for name in list(getattr(module, "parametrizations", ())):
+            module.parametrizations[name].original0.mul_(1.5)
+            remove_parametrizations(module, name)
     folded = fold_weights(parameters_of(network), config)
     np.testing.assert_allclose(folded.fine_hidden, network.fine_hidden2.weight.numpy().T)
+    np.testing.assert_allclose(folded.coarse_recurrent, network.coarse_gru.weight_hh_l0.numpy().T)
 
 
 def test_a_missing_parameter_is_named() -> None:

@@ -1,0 +1,61 @@
+"""A one-layer GRU whose input matrix may be put together at each call."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+
+class Gru(nn.Module):
+    """As `torch.nn.GRU` with one layer, batch first: same equations, same names and shapes of parameters.
+
+    `torch.nn.GRU` keeps a list of its own weights, so that neither weight norm nor another input matrix reaches it.
+    Here they are looked up at each call. The reset gate acts after the recurrent product.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.weight_ih_l0 = nn.Parameter(torch.empty(3 * hidden_size, input_size))
+        self.weight_hh_l0 = nn.Parameter(torch.empty(3 * hidden_size, hidden_size))
+        self.bias_ih_l0 = nn.Parameter(torch.zeros(3 * hidden_size))
+        self.bias_hh_l0 = nn.Parameter(torch.zeros(3 * hidden_size))
+        self.initialise()
+
+    def forward(
+        self, inputs: Tensor, state: Tensor, input_weight: Tensor | None = None, input_bias: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """States `[B, S, d]` after each input `[B, S, I]`, from `state` `[B, d]`, and the last one `[B, d]`.
+
+        `input_weight` `[3d, I]` and `input_bias` `[3d]`, where given, take the place of the GRU's own.
+        """
+        weights = [
+            self.weight_ih_l0 if input_weight is None else input_weight,
+            self.weight_hh_l0,
+            self.bias_ih_l0 if input_bias is None else input_bias,
+            self.bias_hh_l0,
+        ]
+        states, last = torch.gru(
+            inputs,
+            state.unsqueeze(0).contiguous(),
+            weights,
+            has_biases=True,
+            num_layers=1,
+            dropout=0.0,
+            train=self.training,
+            bidirectional=False,
+            batch_first=True,
+        )
+        return states, last[0]
+
+    def normalise_weights(self) -> None:
+        """Reparametrise both matrices by weight norm, one length per output (SampleRNN's reference code)."""
+        for name in ("weight_ih_l0", "weight_hh_l0"):
+            weight_norm(self, name)
+
+    def initialise(self) -> None:
+        """LeCun-uniform input matrix, orthogonal recurrent ones, zero biases (reference code, `lib/ops.py`)."""
+        bound = (3.0 / self.weight_ih_l0.shape[1]) ** 0.5
+        nn.init.uniform_(self.weight_ih_l0, -bound, bound)
+        for gate in self.weight_hh_l0.data.chunk(3):
+            nn.init.orthogonal_(gate)
