@@ -154,7 +154,7 @@ def _gru_biases(wide: dict[str, _Wide], gru: str, config: ModelConfig) -> tuple[
 def _product(left: _Wide, right: _Wide) -> _Wide:
     """`left @ right` with every sum in rising order of the inner index; BLAS has another order on each machine."""
     total = np.zeros((left.shape[0], right.shape[1]))
-    scratch = np.empty((_ROWS_AT_ONCE, right.shape[1]))
+    scratch, right = np.empty((_ROWS_AT_ONCE, right.shape[1])), np.ascontiguousarray(right)
     for first in range(0, len(left), _ROWS_AT_ONCE):
         rows, sums = left[first : first + _ROWS_AT_ONCE], total[first : first + _ROWS_AT_ONCE]
         for inner in range(left.shape[1]):
