@@ -11,6 +11,7 @@ clip. `write_stage` makes files and an index of it, so that everything that take
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,17 +25,20 @@ from v2s_engine.corpus.brush import Brush, Paint, Picture
 from v2s_engine.corpus.clip_writer import write_clip_file
 from v2s_engine.corpus.stage_sounds import Maker, Samples, bell, drum, engine, sparks, water, whistle
 from v2s_engine.errors import UsageError
-from v2s_engine.grid import SAMPLE_RATE
+from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE
 from v2s_engine.progress import Progress
+
+INDEX = "index.csv"
+"""Name of the list of all clips in the set's folder."""
 
 PICTURE_SIZE = 96
 """Pixels, width and height of the pictures."""
 
 PICTURE_RATE = Fraction(25)
 
-_FLASH = 0.22  # seconds that a struck thing is seen to ring
-_STRIKE_LENGTH = 9_600  # samples of a struck sound
-_ROOM_LEVEL = 0.003  # of the noise that every recording has: below one step of linear 8 bit, mostly
+_FLASH = 0.16  # seconds that a struck thing is seen to ring
+_STRIKE_LENGTH = 6_400  # samples of a struck sound
+_ROOM_LEVEL = 0.001  # of the noise that every recording has: an eighth of a step of linear 8 bit
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,15 @@ class StagedClip:
     category: str
     sound: Samples
     """`[length]` at 16 kHz."""
-    events: tuple[int, ...]
-    """Samples at which a sound starts, rising."""
+    spans: tuple[tuple[int, int], ...]
+    """When it is seen to sound: first sample and end, rising and apart."""
     draw: Callable[[float], Picture]
     """The picture `[96, 96, 3]` at a moment, in seconds from the start."""
+
+    @property
+    def events(self) -> tuple[int, ...]:
+        """Samples at which a sound starts, rising."""
+        return tuple(begin for begin, _ in self.spans)
 
     def pictures(self) -> Iterator[Picture]:
         """All pictures at `PICTURE_RATE`."""
@@ -105,7 +114,10 @@ def stage_clip(category: str, seed: int, length: int = 2 * SAMPLE_RATE) -> Stage
     kind = _KINDS[category]
     spans = _spans(rng, kind, length)
     ground = _ground(rng)
-    actors = [*(_Distractor(rng) for _ in range(int(rng.integers(1, 3)))), _Sounding(rng, kind, spans)]
+    actors: list[_Distractor | _Sounding] = [
+        *(_Distractor(rng) for _ in range(int(rng.integers(1, 3)))),
+        _Sounding(rng, kind, spans),
+    ]
 
     def draw(moment: float) -> Picture:
         canvas = ground.copy()
@@ -114,51 +126,62 @@ def stage_clip(category: str, seed: int, length: int = 2 * SAMPLE_RATE) -> Stage
             actor.draw(brush, moment)
         return canvas
 
-    return StagedClip(category, _sound(rng, kind, spans, length), tuple(begin for begin, _ in spans), draw)
+    return StagedClip(category, _sound(rng, kind, spans, length), spans, draw)
 
 
 def write_stage(folder: Path, options: StageOptions, progress: Progress | None = None) -> Path:
     """Write the whole set as `<folder>/<category>/<split>_<number>.mkv`; returns its index, `<folder>/index.csv`.
 
-    The index has the columns file, category, split, onsets_s, licence and attribution. Clips that are there already are
-    kept, so a stopped run goes on. Raises `OutputError` where the folder cannot be written.
+    The index has the columns file, category, split, onsets_s, licence and attribution. Beside it lies `states.csv`, an
+    index of stretches of the same clips: what is to be seen there, `bell sounding` or `bell silent`. Clips that are
+    there already are kept, so a stopped run goes on. Raises `OutputError` where the folder cannot be written.
     """
     progress = progress or Progress()
     counts = {"train": options.train_clips, "validation": options.validation_clips, "test": options.test_clips}
-    plan = [
-        (category, split, number)
-        for category in CATEGORIES
-        for split, count in counts.items()
-        for number in range(count)
-    ]
-    rows = []
+    plan = [(category, split, number) for category in CATEGORIES for split in counts for number in range(counts[split])]
+    rows: list[tuple[str, ...]] = []
+    states: list[tuple[str, ...]] = []
     for done, (category, split, number) in enumerate(plan, start=1):
         # Train, validation and test never share a seed, whatever their counts.
         seed = ((options.seed * 3 + list(counts).index(split)) << 20) + number
         clip = stage_clip(category, seed, options.length)
-        path = folder / category / f"{split}_{number:04}.mkv"
-        if not path.exists():
-            write_clip_file(path, clip.pictures(), PICTURE_RATE, clip.sound)
+        name = f"{category}/{split}_{number:04}.mkv"
+        if not (folder / name).exists():
+            write_clip_file(folder / name, clip.pictures(), PICTURE_RATE, clip.sound)
         onsets = " ".join(f"{event / SAMPLE_RATE:.4f}" for event in clip.events)
-        rows.append((path.relative_to(folder).as_posix(), category, split, onsets, "CC0-1.0", "made by V2S"))
-        progress.step("render", done, len(plan), path.name)
-    index = folder / "index.csv"
-    with index.open("w", newline="", encoding="utf-8") as file:
+        rows.append((name, category, split, onsets, "CC0-1.0", "made by V2S"))
+        states += [(name, f"{category} {state}", split, begin, lasts) for state, begin, lasts in _states(clip)]
+        progress.step("render", done, len(plan), name)
+    _write_csv(folder / "states.csv", ("file", "category", "split", "start_s", "duration_s"), states)
+    return _write_csv(folder / INDEX, ("file", "category", "split", "onsets_s", "licence", "attribution"), rows)
+
+
+def _states(clip: StagedClip) -> Iterator[tuple[str, str, str]]:
+    """What is to be seen and from when for how long, in seconds; stretches of less than two pictures are left out."""
+    edges = [0, *(edge for span in clip.spans for edge in span), len(clip.sound)]
+    for number, (begin, end) in enumerate(itertools.pairwise(edges)):
+        if end - begin >= 2 * FRAME_LENGTH:
+            state = "sounding" if number % 2 else "silent"
+            yield state, str(Fraction(begin, SAMPLE_RATE)), str(Fraction(end - begin, SAMPLE_RATE))
+
+
+def _write_csv(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("file", "category", "split", "onsets_s", "licence", "attribution"))
+        writer.writerow(header)
         writer.writerows(rows)
-    return index
+    return path
 
 
 def _spans(rng: np.random.Generator, kind: _Kind, length: int) -> tuple[tuple[int, int], ...]:
     """When it is seen to sound, as (first sample, end), rising and apart."""
     spans: list[tuple[int, int]] = []
-    at = int(rng.uniform(0.0, 0.5) * SAMPLE_RATE)
+    at = int(rng.uniform(0.0, 0.3) * SAMPLE_RATE)
     while at < length - SAMPLE_RATE // 8:
-        lasts = rng.uniform(0.25, 0.7) if kind.held else _FLASH
+        lasts = rng.uniform(0.1, 0.4) if kind.held else _FLASH
         end = min(length, at + int(lasts * SAMPLE_RATE))
         spans.append((at, end))
-        at = end + int(rng.uniform(0.12, 0.6) * SAMPLE_RATE)
+        at = end + int(rng.uniform(0.08, 0.45) * SAMPLE_RATE)
     return tuple(spans)
 
 
@@ -169,7 +192,7 @@ def _sound(rng: np.random.Generator, kind: _Kind, spans: tuple[tuple[int, int], 
     for begin, end in spans:
         wanted = end - begin if kind.held else min(_STRIKE_LENGTH, length - begin)
         track[begin : begin + wanted] += level * kind.voice(np.random.default_rng(voice), wanted)
-    return np.clip(track, -1.0, 1.0)
+    return np.asarray(np.clip(track, -1.0, 1.0), np.float32)
 
 
 def _ground(rng: np.random.Generator) -> Picture:

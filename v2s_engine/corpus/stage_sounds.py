@@ -25,22 +25,22 @@ def bell(rng: np.random.Generator, length: int) -> Samples:
     clock = _clock(length)
     pitch = rng.uniform(620, 780)
     tone = np.sin(2 * np.pi * pitch * clock) + 0.5 * np.sin(2 * np.pi * 2.76 * pitch * clock)
-    return _narrow(tone * np.exp(-clock / 0.18) / 1.5)
+    return _narrow(tone * np.exp(-clock / 0.07) / 1.5)
 
 
 def drum(rng: np.random.Generator, length: int) -> Samples:
     """A low tone that falls, under a short burst of noise."""
     clock = _clock(length)
     turns = 70 * clock + rng.uniform(60, 90) * 0.04 * (1 - np.exp(-clock / 0.04))
-    skin = np.sin(2 * np.pi * turns) * np.exp(-clock / 0.09)
+    skin = np.sin(2 * np.pi * turns) * np.exp(-clock / 0.06)
     return _narrow(0.8 * skin + 0.3 * rng.uniform(-1, 1, length) * np.exp(-clock / 0.012))
 
 
 def sparks(rng: np.random.Generator, length: int) -> Samples:
     """A hiss that dies away and breaks up into crackles."""
     clock = _clock(length)
-    crackle = np.repeat(rng.random(-(-length // 160)) < np.exp(-np.arange(-(-length // 160)) / 12), 160)[:length]
-    return _narrow(rng.uniform(-1, 1, length) * crackle * np.exp(-clock / 0.15))
+    crackle = np.repeat(rng.random(-(-length // 160)) < np.exp(-np.arange(-(-length // 160)) / 8), 160)[:length]
+    return _narrow(rng.uniform(-1, 1, length) * crackle * np.exp(-clock / 0.07))
 
 
 def engine(rng: np.random.Generator, length: int) -> Samples:

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from v2s_engine.corpus.clip_writer import write_clip_file
+from v2s_engine.corpus.clips import read_clips
 from v2s_engine.corpus.footage import read_sync_sound
 from v2s_engine.corpus.stage import CATEGORIES, PICTURE_SIZE, StagedClip, StageOptions, stage_clip, write_stage
 from v2s_engine.errors import OutputError, UsageError
 from v2s_engine.video import read_pictures
+
+STATES = ("sounding", "silent")
 
 every_category = pytest.mark.parametrize("category", CATEGORIES)
 
@@ -86,6 +89,24 @@ def test_the_files_hold_what_was_made_and_the_index_lists_them(tmp_path: Path) -
     before = (tmp_path / row["file"]).stat().st_mtime_ns
     write_stage(tmp_path, options)
     assert (tmp_path / row["file"]).stat().st_mtime_ns == before
+
+
+def test_the_states_are_what_is_to_be_seen(tmp_path: Path) -> None:
+    write_stage(tmp_path, StageOptions(train_clips=1, validation_clips=0, test_clips=0))
+    clips = read_clips(tmp_path / "states.csv").clips
+    assert {clip.category for clip in clips} <= {f"{name} {state}" for name in CATEGORIES for state in STATES}
+    bell = [clip for clip in clips if clip.category == "bell sounding"]
+    made = stage_clip("bell", 0)
+    assert [(clip.begin or 0) * 16_000 for clip in bell] == list(made.events)
+    for clip in clips:
+        sound = read_sync_sound(clip.path, 32_000)[int((clip.begin or 0) * 16_000) :][:1_024]
+        if clip.category.endswith("sounding"):
+            assert level(sound) > 0.02
+    quiet = [clip for clip in clips if clip.category == "water silent"]
+    assert quiet
+    for clip in quiet:
+        begin = int((clip.begin or 0) * 16_000)
+        assert level(read_sync_sound(clip.path, 32_000)[begin : begin + 1_000]) < 0.005
 
 
 def test_splits_share_no_clip(tmp_path: Path) -> None:
