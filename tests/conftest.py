@@ -1,8 +1,17 @@
 """Fixtures that every part of the suite uses."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from v2s_engine.bundle import Bundle
+    from v2s_engine.options import ConditioningName
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -13,3 +22,16 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"real inputs are not at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def paper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[ConditioningName], Bundle]:
+    """A tiny bundle with the conditioning asked for (`frame`, `sequence`, `flow`); each is made once."""
+
+    @cache
+    def make(conditioning: ConditioningName) -> Bundle:
+        from tests.models import tiny_paper_bundle  # PyTorch
+
+        return tiny_paper_bundle(tmp_path_factory.mktemp("paper") / conditioning, conditioning)
+
+    return make

@@ -33,7 +33,7 @@ from v2s_engine.sampling.sampler import Row
 from v2s_engine.train.parameters import numpy_parameters, parameter_count
 from v2s_engine.train.presets import preset_config
 
-PICTURES = VisualConfig("small", picture_size=32, picture_features=24)
+PICTURES = VisualConfig("small", picture_size=32, picture_features=80)
 SMALL = {"hidden_size": 16, "mlp_size": 16, "embedding_size": 8, "window": 2, "quantisation": "linear"}
 TWO = ("dog", "drum")
 CONFIGS = {
@@ -242,7 +242,7 @@ def test_a_state_is_wanted_where_pictures_give_it_and_refused_elsewhere(name: st
     with pytest.raises(UsageError, match="give no other"):
         build(CONFIGS["frame"]).initial_state(2, torch.zeros(2, 16))
     with pytest.raises(UsageError, match="no state from pictures"):
-        build(CONFIGS["frame"]).picture_start(torch.zeros(2, 3, 24))
+        build(CONFIGS["frame"]).picture_start(torch.zeros(2, 3, 80))
     with pytest.raises(UsageError, match="whole windows"):
         build(CONFIGS[name]).picture_start(torch.zeros(2, 2, CONFIGS[name].feature_size))
 
@@ -258,8 +258,8 @@ def test_restarting_a_clip_and_entering_a_window_are_not_the_same(name: str) -> 
     torch.testing.assert_close(state.mid, torch.stack([network.mid_start, old.mid[1], old.mid[2]]))
 
 
-@pytest.mark.parametrize("rows", [1, 2, 30])
-@pytest.mark.parametrize("length", [512, 2048])
+@pytest.mark.parametrize("rows", [1, 2, 100])
+@pytest.mark.parametrize("length", [512, 2048, 4608])
 def test_projecting_vectors_once_is_repeating_them(rows: int, length: int) -> None:
     """However many vectors a batch has, the coarsest tier computes what a GRU over repeated vectors computes."""
     config = CONFIGS["frame"]
@@ -325,10 +325,10 @@ def test_picture_and_sound_are_looped_together() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
 def test_windows_hold_every_picture_in_order_and_the_last_is_looped(count: int) -> None:
     config = CONFIGS["sequence"]
-    features = np.random.default_rng(0).normal(size=(count, 24)).astype(np.float32)
+    features = np.random.default_rng(0).normal(size=(count, 80)).astype(np.float32)
     windows = picture_windows(features, config)
-    assert windows.shape == (-(-count // 3), 3, 24)
-    np.testing.assert_array_equal(windows.reshape(-1, 24)[:count], features)
+    assert windows.shape == (-(-count // 3), 3, 80)
+    np.testing.assert_array_equal(windows.reshape(-1, 80)[:count], features)
     rest = features[count // 3 * 3 :] if count % 3 else features[-3:]
     np.testing.assert_array_equal(windows[-1], looped(rest, 3))
 
@@ -336,12 +336,12 @@ def test_windows_hold_every_picture_in_order_and_the_last_is_looped(count: int) 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda config: picture_windows(np.zeros((0, 24), np.float32), config),
-        lambda config: picture_windows(np.zeros((3, 23), np.float32), config),
-        lambda config: frame_conditioning(np.zeros(24, np.float32), 0, replace(config, conditioning="frame")),
+        lambda config: picture_windows(np.zeros((0, 80), np.float32), config),
+        lambda config: picture_windows(np.zeros((3, 79), np.float32), config),
+        lambda config: frame_conditioning(np.zeros(80, np.float32), 0, replace(config, conditioning="frame")),
         lambda config: looped(np.zeros((0, 2)), 4),
     ],
 )
 def test_what_is_no_clip_is_refused(make: Callable[[ModelConfig], object]) -> None:
-    with pytest.raises(UsageError, match=r"wanted \[pictures, 24\]|nothing to repeat"):
+    with pytest.raises(UsageError, match=r"wanted \[pictures, 80\]|nothing to repeat"):
         make(CONFIGS["sequence"])

@@ -80,6 +80,38 @@ def test_following_is_measured(bundle: Path, folder: Path, capsys: pytest.Captur
     assert following["all"]["noise"] > 0.95
 
 
+def test_training_on_clips(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "clips" / "bark").mkdir(parents=True)
+    for name, frames in (("a", 20), ("b", 30)):
+        make_clip(tmp_path / "clips" / "bark" / f"{name}.mp4", frames=frames, flashes=(2, 9))
+    (tmp_path / "clips" / "bark" / "broken.mp4").write_text("no clip")
+    small = ["--hidden-size", "8", "--mlp-size", "8", "--picture-network", "small", "--picture-size", "32"]
+    small += ["--picture-features", "4", "--weights", "random", "--rows", "2", "--preview-seconds", "0.1"]
+    train = ["train", "--data", str(tmp_path / "clips"), *small, "--no-tensorboard", "--max-steps", "1"]
+    assert main([*train, "-o", str(tmp_path / "run"), "--preset", "paper-sequence", "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {"checkpoint": str(tmp_path / "run" / "last.ckpt"), "step": 1, "samples": 1024}
+    assert "left out: bark/broken.mp4: " in told.err
+    assert not (tmp_path / "run" / "tensorboard").exists()
+    assert main([*train, "-o", str(tmp_path / "each"), "--preset", "paper-frame", "--per-class", "--json"]) == 0
+    assert [each["step"] for each in json.loads(capsys.readouterr().out)["models"]] == [1]
+    assert (tmp_path / "each" / "bark" / "last.ckpt").exists()
+
+
+def test_recordings_and_clips_are_not_mixed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (
+        [],
+        ["--sounds", str(folder / "sounds"), "--data", str(folder)],
+        ["--sounds", str(folder / "sounds"), "--merge", "any"],
+        ["--sounds", str(folder / "sounds"), "--preset", "paper-frame"],
+        ["--sounds", str(folder / "sounds"), "--picture-size", "64"],
+        ["--data", str(folder), "--manifest", "x.csv"],
+    ):
+        assert main(["train", *wrong, "-o", str(folder / "other")]) == 2
+    assert "either --sounds DIR" in capsys.readouterr().err
+    assert not (folder / "other").exists()
+
+
 def test_an_unknown_device_or_preset_is_wrong_use(folder: Path) -> None:
     train = ["train", "--sounds", str(folder / "sounds"), "-o", str(folder / "other")]
     assert main([*train, "--device", "abacus"]) == 2

@@ -27,6 +27,12 @@ from v2s_engine.model.gru import Gru
 from v2s_engine.model.picture_state import PictureState
 from v2s_engine.options import LEVELS, SILENCE_CODE, ModelConfig
 
+_NARROW = 64
+"""Conditioning vectors no wider than this are simply repeated for every step that they cover."""
+
+_MOST_COLUMNS = 256
+"""Wide vectors that go through the coarsest tier at once, over all rows."""
+
 
 class TierState(NamedTuple):
     """Hidden states of the two recurrent tiers, each `[B, hidden_size]`; B = rows."""
@@ -145,26 +151,25 @@ class SampleRNN(nn.Module):
     def coarse_tier(self, codes: Tensor, conditioning: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
         """The first half of `forward`: states `[B, L / coarse_unit, d]` of the coarsest tier, and the last, `[B, d]`.
 
-        What the conditioning adds to the GRU's input is the same for all steps that a vector covers. So it is computed
-        once per vector and never repeated: where vectors are wide, the input matrix gets one column for every vector of
-        the batch, and a step's input is 1 there.
+        Vectors that are wide (features of pictures) go through it a few at a time, see `_told_of_wide`.
         """
         samples = self._units(codes, self.config.coarse_unit)
         from_samples, from_vectors, bias = self._coarse_weights()
-        rows, steps = samples.shape[:2]
-        vectors, size = conditioning.shape[1:]
-        place = torch.arange(steps, device=codes.device) // (self.config.conditioning_length // self.config.coarse_unit)
-        if rows * vectors < size:
-            weight = nn.functional.linear(conditioning, from_vectors).reshape(rows * vectors, -1).T
-            column = place + vectors * torch.arange(rows, device=codes.device)[:, None]
-            told = nn.functional.one_hot(column, rows * vectors).to(samples.dtype)
-        else:
-            weight, told = from_vectors, conditioning[:, place].to(samples.dtype)
-        inputs = torch.cat([samples, told], dim=2)
-        out: tuple[Tensor, Tensor] = self.coarse_gru(
-            inputs, coarse, torch.cat([from_samples, weight.to(from_samples.dtype)], dim=1), bias
-        )
-        return out
+        rows, vectors, size = conditioning.shape
+        wide = size > max(_NARROW, rows)
+        at_once = max(1, _MOST_COLUMNS // rows) if wide else vectors
+        steps = self.config.conditioning_length // self.config.coarse_unit  # that a vector covers
+        out = []
+        for first in range(0, vectors, at_once):
+            units = samples[:, first * steps : (first + at_once) * steps]
+            place = torch.arange(units.shape[1], device=units.device) // steps
+            part = conditioning[:, first : first + at_once]
+            told, weight = _told_of_wide(part, from_vectors, place) if wide else (part[:, place], from_vectors)
+            inputs = torch.cat([units, told.to(units.dtype)], dim=2)
+            matrix = torch.cat([from_samples, weight.to(from_samples.dtype)], dim=1)
+            states, coarse = self.coarse_gru(inputs, coarse, matrix, bias)
+            out.append(states)
+        return torch.cat(out, dim=1) if len(out) > 1 else out[0], coarse
 
     def lower_tiers(self, codes: Tensor, coarse_out: Tensor, mid: Tensor) -> tuple[Tensor, Tensor]:
         """The second half of `forward`: logits `[B, L, 256]` and the middle tier's last state `[B, d]`."""
@@ -230,6 +235,18 @@ class SampleRNN(nn.Module):
                 nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+
+
+def _told_of_wide(vectors: Tensor, weight: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+    """What wide vectors `[B, n, C]` add to a GRU's input, as an input `[B, S, B·n]` and a matrix `[3d, B·n]` for it.
+
+    What a vector adds is the same for all steps `place` `[S]` that it covers. So it is computed once, becomes a column
+    of the matrix, and the step's input is 1 there: nothing as wide as a vector is ever repeated.
+    """
+    rows, count = vectors.shape[:2]
+    added = nn.functional.linear(vectors, weight).reshape(rows * count, -1)
+    column = place + count * torch.arange(rows, device=place.device)[:, None]
+    return nn.functional.one_hot(column, rows * count), added.T
 
 
 def scaled_amplitudes(codes: Tensor) -> Tensor:

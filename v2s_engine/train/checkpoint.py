@@ -27,13 +27,17 @@ class Checkpoint:
     """Audio samples seen."""
     model: dict[str, Tensor]
     averaged: dict[str, Tensor]
-    """Exponential moving average of the weights: what is exported."""
+    """Exponential moving average of the weights, or the weights where none is taken: what is exported."""
     optimiser: dict[str, Any]
     state: tuple[Tensor, Tensor]
-    """Carried hidden states of the rows."""
+    """Carried hidden states of all rows, whichever process trains them."""
     stream: dict[str, list[int]]
     material: list[dict[str, Any]]
     """What it was trained on, for `bundle.json`."""
+    chunk_length: int | None = None
+    """Samples per chunk, which the stream's state counts in; None in checkpoints that do not say."""
+    best: tuple[float | None, int, int] = (None, 0, 0)
+    """How the held-out loss went: the lowest, its step, and checkpoints since."""
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -53,6 +57,8 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "state": list(checkpoint.state),
         "stream": checkpoint.stream,
         "material": checkpoint.material,
+        "chunk_length": checkpoint.chunk_length,
+        "best": list(checkpoint.best),
     }
     try:
         with temporary.open("wb") as file:
@@ -77,6 +83,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise BundleDamagedError(f"{path} is no checkpoint of plain tensors: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise BundleDamagedError(f"{path} is no checkpoint of format {FORMAT}")
+    loss, step, worse = content.get("best", (None, 0, 0))
     return Checkpoint(
         config=ModelConfig.from_json(content["config"]),
         step=content["step"],
@@ -87,4 +94,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
         state=(content["state"][0], content["state"][1]),
         stream=content["stream"],
         material=content["material"],
+        chunk_length=content.get("chunk_length"),
+        best=(loss, step, worse),
     )

@@ -1,59 +1,146 @@
-"""What a model sounds like so far: a WAV and a spectrogram per class at each checkpoint."""
+"""What a model sounds like so far: WAVs and a picture of spectrograms per class at each checkpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from v2s_engine.audio import write_wav
+from v2s_engine.audio import decode_codes, write_wav
+from v2s_engine.corpus.clip_material import PreparedClip
 from v2s_engine.corpus.recordings import Recording
 from v2s_engine.envelope import measure_envelope
-from v2s_engine.grid import SAMPLE_RATE
+from v2s_engine.errors import UsageError
+from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE, steps_covering
+from v2s_engine.model.conditioning import class_conditioning, envelope_conditioning, frame_conditioning, picture_windows
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.sampling.choose import open_sampler
-from v2s_engine.sampling.envelope_sound import EnvelopeRequest, sound_envelopes
+from v2s_engine.sampling.envelope_sound import ROWS
 from v2s_engine.sampling.fold import fold_weights
-from v2s_engine.sampling.sampler import Row
+from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
+from v2s_engine.sampling.sampler import Row, Sampler
 from v2s_engine.train.parameters import numpy_parameters
 
 PREVIEW_LENGTH = 4 * SAMPLE_RATE
 _FLOOR_DB = -90.0
 
 
-def write_previews(model: SampleRNN, recordings: Sequence[Recording], folder: Path, stem: str) -> list[Path]:
-    """One sound per class, following a recording's envelope: `<stem>_<class>.wav` and `.png` with both spectrograms.
+@dataclass(frozen=True)
+class PreviewOptions:
+    """What is made at each checkpoint. Raises `UsageError` for values out of range."""
 
-    The recording is the longest of its class among those given. Sounds that pass full scale are turned down, and only
-    then.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    sampler = open_sampler(fold_weights(numpy_parameters(model), model.config), "cpu")
+    temperatures: tuple[float, ...] = (1.0,)
+    """One sound for each; below 1 the likelier codes win more often."""
+    length: int = PREVIEW_LENGTH
+    """Samples at most; 0 for no previews."""
+
+    def __post_init__(self) -> None:
+        for temperature in self.temperatures:
+            Row(0, 1, temperature)
+        if self.length < 0:
+            raise UsageError(f"a preview's length must be at least 0; got {self.length}")
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """What one class sounds like."""
+
+    sound_class: str
+    recorded: NDArray[np.float32]
+    """`[L]` at 16 kHz: the recording whose envelope or pictures were followed."""
+    generated: dict[float, NDArray[np.float32]]
+    """`[L]` by temperature; turned down where they pass full scale, and only then."""
+
+    def figure(self) -> Figure:
+        """Spectrograms of all its sounds, one below the other on the same scales."""
+        return spectrogram_figure(
+            {"recorded": self.recorded, **{f"T = {each:g}": sound for each, sound in self.generated.items()}}
+        )
+
+
+def recording_previews(model: SampleRNN, recordings: Sequence[Recording], options: PreviewOptions) -> list[Preview]:
+    """A preview per class that follows the envelope of the longest recording of its class among those given."""
     chosen = []
     for name in model.config.sound_classes:
         of_class = [each for each in recordings if each.material.sound_class == name]
         if of_class:
-            chosen.append(max(of_class, key=lambda each: len(each.samples)))
-    real = [each.samples[:PREVIEW_LENGTH] for each in chosen]
-    requests = [
-        EnvelopeRequest(measure_envelope(samples), each.material.sound_class, Row(0, 1))
-        for each, samples in zip(chosen, real, strict=True)
+            chosen.append((name, max(of_class, key=lambda each: len(each.samples)).samples[: options.length]))
+    told = [envelope_conditioning(measure_envelope(s), model.config.class_index(n), model.config) for n, s in chosen]
+    return _previews(model, chosen, [(each, None) for each in told], options)
+
+
+def clip_previews(model: SampleRNN, clips: Sequence[PreparedClip], options: PreviewOptions) -> list[Preview]:
+    """A preview per class that follows the pictures (for `envelope`: the sound) of the first of its clips."""
+    chosen = [
+        next(each for each in clips if each.category == name)
+        for name in model.config.sound_classes
+        if any(each.category == name for each in clips)
     ]
+    told = [_told(model, clip, options.length) for clip in chosen]
+    return _previews(model, [(each.category, each.samples[: options.length]) for each in chosen], told, options)
+
+
+def write_previews(previews: Sequence[Preview], folder: Path, stem: str) -> list[Path]:
+    """`<stem>_<class>.wav`, for temperatures other than 1 `<stem>_<class>_t0.90.wav`, and one `.png` per class."""
+    folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for each, samples, sound in zip(chosen, real, sound_envelopes(sampler, requests), strict=True):
-        path = folder / f"{stem}_{each.material.sound_class}.wav"
-        write_wav(path, sound / max(1.0, float(np.max(np.abs(sound)))), SAMPLE_RATE)
-        draw_spectrograms({"recorded": samples, "generated": sound}, path.with_suffix(".png"))
-        written.append(path)
+    for preview in previews:
+        for temperature, sound in preview.generated.items():
+            suffix = "" if temperature == 1.0 else f"_t{temperature:.2f}"
+            path = folder / f"{stem}_{preview.sound_class}{suffix}.wav"
+            write_wav(path, sound, SAMPLE_RATE)
+            written.append(path)
+        preview.figure().savefig(folder / f"{stem}_{preview.sound_class}.png", dpi=80)
     return written
 
 
-def draw_spectrograms(sounds: dict[str, NDArray[np.float32]], path: Path) -> None:
-    """Spectrograms of sounds at 16 kHz, one below the other on the same scales, as a PNG."""
+@torch.no_grad()
+def _told(model: SampleRNN, clip: PreparedClip, length: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """What the coarsest tier is told during the first `length` samples of a clip: vectors, and windows' states."""
+    config = model.config
+    if config.conditioning == "envelope":
+        return envelope_conditioning(measure_envelope(clip.samples[:length]), clip.class_index, config), None
+    steps = steps_covering(min(clip.length, length), FRAME_LENGTH)
+    if config.conditioning == "frame":
+        return frame_conditioning(clip.features[:steps], clip.class_index, config), None
+    windows = torch.from_numpy(picture_windows(clip.features, config)).to(next(model.parameters()).device)
+    return class_conditioning(steps, clip.class_index, config), model.picture_start(windows).float().cpu().numpy()
+
+
+def _previews(
+    model: SampleRNN,
+    chosen: Sequence[tuple[str, NDArray[np.float32]]],
+    told: Sequence[tuple[NDArray[np.float32], NDArray[np.float32] | None]],
+    options: PreviewOptions,
+) -> list[Preview]:
+    sampler = open_sampler(fold_weights(numpy_parameters(model), model.config), "cpu")
+    jobs = [
+        RowJob(Row(0, 1, temperature), vectors, len(recorded), starts)
+        for (_, recorded), (vectors, starts) in zip(chosen, told, strict=True)
+        for temperature in options.temperatures
+    ]
+    sounds = iter(_sounds(sampler, jobs))
+    return [
+        Preview(name, recorded, {temperature: next(sounds) for temperature in options.temperatures})
+        for name, recorded in chosen
+    ]
+
+
+def _sounds(sampler: Sampler, jobs: Sequence[RowJob]) -> list[NDArray[np.float32]]:
+    waiting = iter(enumerate(jobs))
+    finished = dict(sample_lockstep(sampler, lambda wait: next(waiting, None), ROWS, lambda tag, done: None))
+    sounds = [decode_codes(finished[index], sampler.config) for index in range(len(jobs))]
+    return [sound / max(1.0, float(np.max(np.abs(sound)))) for sound in sounds]
+
+
+def spectrogram_figure(sounds: dict[str, NDArray[np.float32]]) -> Figure:
+    """Spectrograms of sounds at 16 kHz, one below the other on the same scales."""
     figure = Figure(figsize=(10, 2.2 * len(sounds)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(sounds), 1, squeeze=False, sharex=True)[:, 0]
@@ -65,7 +152,7 @@ def draw_spectrograms(sounds: dict[str, NDArray[np.float32]], path: Path) -> Non
         )
         axis.set_ylabel(f"{title}\nkHz")
     axes[-1].set_xlabel("seconds")
-    figure.savefig(path, dpi=80)
+    return figure
 
 
 def power_db(samples: NDArray[np.float32], window: int = 512, hop: int = 128) -> NDArray[np.float64]:

@@ -1,19 +1,25 @@
-"""One training from a folder of recordings to checkpoints: what `v2s train` runs."""
+"""One training from a folder of recordings to checkpoints: what `v2s train --sounds` runs."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from v2s_engine.corpus.recordings import Library, Recording, read_held, read_library
-from v2s_engine.errors import OutputError
+from v2s_engine.errors import OutputError, UsageError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.progress import Progress
+from v2s_engine.train.board import Board
+from v2s_engine.train.journal import NATS_TO_BITS, Recorder
 from v2s_engine.train.memory import keep_freed_memory
+from v2s_engine.train.model_changes import ModelChanges
 from v2s_engine.train.presets import preset_config
-from v2s_engine.train.preview import write_previews
-from v2s_engine.train.trainer import NATS_TO_BITS, Trainer, TrainOptions
+from v2s_engine.train.preview import Preview, PreviewOptions, recording_previews, write_previews
+from v2s_engine.train.processes import Processes, joined_processes
+from v2s_engine.train.stream import ExcerptStream, StreamOptions
+from v2s_engine.train.trainer import HELD_OUT, Show, Trainer, TrainOptions
 from v2s_engine.train.validation import held_out_loss
 
 
@@ -24,15 +30,19 @@ class SessionOptions:
     sounds: Path
     """Folder with one sub-folder of recordings per sound class."""
     training: TrainOptions
+    stream: StreamOptions = field(default_factory=StreamOptions)
     classes: tuple[str, ...] = ()
     """Sound classes to train; none given means every sub-folder."""
     manifest: Path | None = None
     """CSV that says which recordings may be trained on, which are held for testing, and whom to credit."""
     preset: str = "starter"
+    changes: ModelChanges = field(default_factory=ModelChanges)
     resume: bool = False
     """Go on from the newest checkpoint in the output folder."""
     max_hours: float | None = None
     """Stop, with a checkpoint, after so many hours."""
+    previews: PreviewOptions = field(default_factory=PreviewOptions)
+    tensorboard: bool = True
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,9 @@ class SessionResult:
     samples: int
     """Audio samples seen in all."""
     left_out: tuple[tuple[str, str], ...] = field(default=())
-    """Recordings that were not used, with the reason."""
+    """Recordings or clips that were not used, with the reason."""
+    is_first: bool = True
+    """Whether this process is the one that writes and speaks."""
 
 
 def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
@@ -55,23 +67,86 @@ def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
     """
     library = read_library(options.sounds, classes=options.classes, manifest=options.manifest)
     held = _held_recordings(options, library)
-    config = preset_config(options.preset, library.sound_classes)
+    config = options.changes.applied(preset_config(options.preset, library.sound_classes))
+    if config.conditioning != "envelope":
+        raise UsageError(f"{options.preset} learns from clips with pictures; give --data INDEX instead of --sounds")
     output = options.training.output
+    with joined_processes(options.training.device) as processes:
+        recorders, show = showing(
+            output,
+            lambda model: recording_previews(model, held or library.recordings, options.previews),
+            previews=options.previews.length > 0,
+            tensorboard=options.tensorboard,
+        )
+        trainer = Trainer(
+            config,
+            ExcerptStream(library.recordings, config, options.stream, processes.share(options.stream.rows)),
+            options.training,
+            material=library.credits(),
+            on_checkpoint=held_out_measure(
+                (lambda model: held_out_loss(model, held)) if held else None, options.training
+            ),
+            on_written=show,
+            recorders=recorders,
+            processes=processes,
+        )
+        return run_trainer(
+            trainer, processes, progress, resume=options.resume, max_hours=options.max_hours, left_out=library.left_out
+        )
 
-    def on_checkpoint(model: SampleRNN, step: int) -> dict[str, float]:
-        write_previews(model, held or library.recordings, output / "previews", f"{step:06d}")
-        if not held:
-            return {}
-        loss = held_out_loss(model, held)
-        return {"held_out_nats": round(loss, 4), "held_out_bits": round(loss * NATS_TO_BITS, 4)}
 
-    trainer = Trainer(config, library, options.training, on_checkpoint)
-    if trainer.checkpoint_path.exists() and not options.resume:
+def run_trainer(
+    trainer: Trainer,
+    processes: Processes,
+    progress: Progress,
+    *,
+    resume: bool,
+    max_hours: float | None,
+    left_out: tuple[tuple[str, str], ...],
+) -> SessionResult:
+    """Train to the end, or until `max_hours` have passed. Raises `OutputError` rather than overwrite a training."""
+    if trainer.checkpoint_path.exists() and not resume:
         raise OutputError(f"{trainer.checkpoint_path} exists already; add --resume to go on, or use another --output")
     keep_freed_memory()
     trainer.resume()
-    trainer.run(progress, stop_after=math.inf if options.max_hours is None else options.max_hours * 3600)
-    return SessionResult(trainer.checkpoint_path, trainer.step, trainer.samples, library.left_out)
+    spoken = progress if processes.is_first else Progress(cancel=progress.cancel)
+    trainer.run(spoken, stop_after=math.inf if max_hours is None else max_hours * 3600)
+    return SessionResult(trainer.checkpoint_path, trainer.step, trainer.samples, left_out, processes.is_first)
+
+
+def held_out_measure(
+    loss: Callable[[SampleRNN], float] | None, training: TrainOptions
+) -> Callable[[SampleRNN, int], dict[str, float]] | None:
+    """What is measured at a checkpoint, for `Trainer`. Raises `UsageError` for patience with nothing to measure."""
+    if loss is None:
+        if training.patience is not None:
+            raise UsageError(
+                "--patience waits for the held-out loss, and nothing is held out; mark some clips as validation (or "
+                "recordings as test), or leave it away"
+            )
+        return None
+
+    def measure(model: SampleRNN, step: int) -> dict[str, float]:
+        nats = loss(model)
+        return {HELD_OUT: round(nats, 6), "held_out_bits": round(nats * NATS_TO_BITS, 6)}
+
+    return measure
+
+
+def showing(
+    output: Path, make: Callable[[SampleRNN], Sequence[Preview]], *, previews: bool, tensorboard: bool
+) -> tuple[list[Recorder], Show]:
+    """Who keeps what a training tells besides its journal, and what is done with its previews at each checkpoint."""
+    board = Board(output) if tensorboard else None
+
+    def show(model: SampleRNN, step: int) -> None:
+        if previews:
+            made = make(model)
+            write_previews(made, output / "previews", f"{step:06d}")
+            if board:
+                board.add_previews(made, step)
+
+    return [board] if board else [], show
 
 
 def _held_recordings(options: SessionOptions, library: Library) -> tuple[Recording, ...]:

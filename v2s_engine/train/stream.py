@@ -9,19 +9,21 @@ Which excerpt comes n-th in a row depends on (seed, row, n) only, so that a stre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from v2s_engine.audio import encode_codes, leaky_sum, resample
+from v2s_engine.audio import encode_codes, resample
 from v2s_engine.corpus.recordings import AUDIBLE_DBFS, Recording
 from v2s_engine.envelope import measure_envelope
-from v2s_engine.grid import ENVELOPE_LENGTH, SAMPLE_RATE
+from v2s_engine.grid import SAMPLE_RATE
 from v2s_engine.model.conditioning import envelope_conditioning
 from v2s_engine.options import SILENCE_CODE, ModelConfig
+from v2s_engine.train.chunks import Chunk, StreamState
+from v2s_engine.train.disturbance import disturbed
 
 
 @dataclass(frozen=True)
@@ -53,22 +55,6 @@ class StreamOptions:
     seed: int = 0
 
 
-_JITTER_KNOT_LENGTH = 2_048  # samples
-
-
-class Chunk(NamedTuple):
-    """One step's input."""
-
-    codes: NDArray[np.uint8]
-    """`[B, history_length + chunk_length]`: what the network sees, its level jittered."""
-    targets: NDArray[np.uint8]
-    """`[B, chunk_length]`: what it is to predict, at the level that the conditioning says."""
-    conditioning: NDArray[np.float32]
-    """`[B, chunk_length / conditioning_length, C]`."""
-    reset: NDArray[np.bool_]
-    """`[B]`: the row starts a new excerpt here."""
-
-
 class _Excerpt(NamedTuple):
     codes: NDArray[np.uint8]
     targets: NDArray[np.uint8]
@@ -76,9 +62,18 @@ class _Excerpt(NamedTuple):
 
 
 class ExcerptStream:
-    """Endless batches drawn from recordings; classes are drawn evenly, recordings by how much they sound."""
+    """Endless batches drawn from recordings; classes are drawn evenly, recordings by how much they sound.
 
-    def __init__(self, recordings: Sequence[Recording], config: ModelConfig, options: StreamOptions) -> None:
+    `rows` are those of the batch's rows that this stream is to give; none given means all.
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        config: ModelConfig,
+        options: StreamOptions,
+        rows: range | None = None,
+    ) -> None:
         self._config = config
         self._options = options
         self._sounds: list[list[list[NDArray[np.float32]]]] = []  # [class][recording][speed]
@@ -93,24 +88,27 @@ class ExcerptStream:
             )
             audible = np.array([_audible_steps(each.samples) for each in of_class], np.float64)
             self._weights.append(np.sqrt(audible) / np.sqrt(audible).sum())
-        self._numbers = [0] * options.rows
-        self._chunks = [0] * options.rows
-        self._excerpts = [self._draw(row, 0) for row in range(options.rows)]
+        self.rows = range(options.rows) if rows is None else rows
+        self.chunk_length = options.chunk_length
+        self._numbers = [0] * len(self.rows)
+        self._chunks = [0] * len(self.rows)
+        self._excerpts = [self._draw(row, 0) for row in self.rows]
 
-    def state(self) -> dict[str, list[int]]:
+    def state(self) -> StreamState:
         """Where every row stands; give it to `restore` to go on from here."""
         return {"numbers": list(self._numbers), "chunks": list(self._chunks)}
 
-    def restore(self, state: dict[str, list[int]]) -> None:
-        """Go on from a `state()`."""
-        self._numbers, self._chunks = list(state["numbers"]), list(state["chunks"])
-        self._excerpts = [self._draw(row, number) for row, number in enumerate(self._numbers)]
+    def restore(self, state: StreamState) -> None:
+        """Go on from a `state()` of all rows."""
+        own = slice(self.rows.start, self.rows.stop)
+        self._numbers, self._chunks = list(state["numbers"][own]), list(state["chunks"][own])
+        self._excerpts = [self._draw(row, number) for row, number in zip(self.rows, self._numbers, strict=True)]
 
     def next_chunk(self) -> Chunk:
         """The next chunk of every row."""
         config, length = self._config, self._options.chunk_length
         vectors = length // config.conditioning_length
-        rows = self._options.rows
+        rows = len(self.rows)
         codes = np.empty((rows, config.history_length + length), np.uint8)
         targets = np.empty((rows, length), np.uint8)
         conditioning = np.empty((rows, vectors, config.conditioning_size), np.float32)
@@ -120,14 +118,14 @@ class ExcerptStream:
             if self._chunks[row] * length >= len(excerpt.targets):
                 self._numbers[row] += 1
                 self._chunks[row] = 0
-                excerpt = self._excerpts[row] = self._draw(row, self._numbers[row])
+                excerpt = self._excerpts[row] = self._draw(self.rows[row], self._numbers[row])
             chunk = self._chunks[row]
             codes[row] = excerpt.codes[chunk * length : chunk * length + codes.shape[1]]
             targets[row] = excerpt.targets[chunk * length : (chunk + 1) * length]
             conditioning[row] = excerpt.conditioning[chunk * vectors : (chunk + 1) * vectors]
             reset[row] = chunk == 0
             self._chunks[row] += 1
-        return Chunk(codes, targets, conditioning, reset)
+        return Chunk(codes, targets, conditioning, reset, np.ones(targets.shape, np.bool_))
 
     def _draw(self, row: int, number: int) -> _Excerpt:
         """Excerpt `number` of `row`: silence, a stretch of a recording at a random gain, silence to a whole chunk."""
@@ -149,30 +147,18 @@ class ExcerptStream:
         sound = np.zeros(length, np.float32)
         sound[lead : lead + len(stretch)] = (gain * stretch)[: length - lead]
         history = np.full(self._config.history_length, SILENCE_CODE, np.uint8)
-        seen = sound * _slow_gain(length, rng.normal, 0.0, options.level_jitter)
-        if rng.random() < options.noise_share:
-            seen = seen + _own_noise(seen, self._config.pre_emphasis, rng)
+        seen = disturbed(
+            sound,
+            rng,
+            level_jitter=options.level_jitter,
+            noise_share=options.noise_share,
+            pre_emphasis=self._config.pre_emphasis,
+        )
         return _Excerpt(
             codes=np.concatenate([history, encode_codes(seen, self._config)]),
             targets=encode_codes(sound, self._config),
             conditioning=envelope_conditioning(measure_envelope(sound), class_index, self._config),
         )
-
-
-def _slow_gain(length: int, draw: Callable[..., NDArray[np.float64]], *limits: float) -> NDArray[np.float32]:
-    """A random gain `[length]`: straight lines in dB between knots every 128 ms, drawn as `draw(*limits, count)`."""
-    knots = np.arange(0, length + _JITTER_KNOT_LENGTH, _JITTER_KNOT_LENGTH)
-    gain_db = np.interp(np.arange(length), knots, draw(*limits, len(knots)))
-    return np.asarray(10 ** (gain_db / 20), np.float32)
-
-
-def _own_noise(sound: NDArray[np.float32], pre_emphasis: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Noise as a network adds it to a sound `[L]`: white after pre-emphasis, at a slowly varying distance from it."""
-    emphasised = sound - pre_emphasis * np.concatenate([[0.0], sound[:-1]])
-    level = np.sqrt(np.convolve(emphasised**2, np.full(ENVELOPE_LENGTH, 1 / ENVELOPE_LENGTH), "same"))
-    distance = _slow_gain(len(sound), rng.uniform, -40.0, 0.0)
-    noise = level * distance * rng.standard_normal(len(sound))
-    return np.asarray(leaky_sum(noise, pre_emphasis), np.float32)
 
 
 def _audible_steps(samples: NDArray[np.float32]) -> int:

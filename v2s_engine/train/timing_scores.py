@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from v2s_engine.envelope import Envelope, rank_correlation
 from v2s_engine.grid import ENVELOPES_PER_FRAME
+from v2s_engine.onsets import find_onsets, match_onsets
 from v2s_engine.train.timing_data import LookedAt
 
 TOLERANCE = 6
@@ -42,28 +43,9 @@ class TimingScores:
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
-def find_onsets(strength: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
-    """Steps `[E]` of the peaks of an onset curve `[N]` from `threshold` on, the highest first where two are near."""
-    found: list[int] = []
-    for step in np.argsort(-strength, kind="stable").tolist():
-        if strength[step] < threshold:
-            break
-        near = strength[max(0, step - 2) : step + 3]
-        if strength[step] == near.max() and all(abs(step - other) >= TOLERANCE for other in found):
-            found.append(step)
-    return np.array(sorted(found), np.int64)
-
-
 def count_matches(found: NDArray[np.int64], true: NDArray[np.int64], tolerance: int = TOLERANCE) -> int:
-    """How many found onsets are true ones, each used once; both rising."""
-    matches, next_true = 0, 0
-    for step in found.tolist():
-        while next_true < len(true) and true[next_true] < step - tolerance:
-            next_true += 1
-        if next_true < len(true) and true[next_true] <= step + tolerance:
-            matches += 1
-            next_true += 1
-    return matches
+    """How many found onsets are true ones, each used once."""
+    return len(match_onsets(found, true, tolerance))
 
 
 def score(predicted: Sequence[Envelope], clips: Sequence[LookedAt], threshold: float | None = None) -> TimingScores:
@@ -122,7 +104,7 @@ def _onset_figures(
     found, true, matched = 0, 0, 0
     for curve, clip in zip(curves, clips, strict=True):
         length = min(len(curve), len(clip.envelope))
-        onsets, events = find_onsets(curve[:length], threshold), clip.events[clip.events < length]
+        onsets, events = find_onsets(curve[:length], threshold, TOLERANCE), clip.events[clip.events < length]
         found, true = found + len(onsets), true + len(events)
         matched += count_matches(onsets, events)
     precision, recall = matched / max(found, 1), matched / max(true, 1)

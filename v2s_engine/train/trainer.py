@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from v2s_engine.corpus.recordings import Library
 from v2s_engine.errors import DeviceError, UsageError
 from v2s_engine.model.samplernn import SampleRNN, TierState
-from v2s_engine.options import LEVELS, ModelConfig
+from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress
-from v2s_engine.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from v2s_engine.train.stream import ExcerptStream, StreamOptions
+from v2s_engine.train.checkpoint import Checkpoint, read_checkpoint
+from v2s_engine.train.chunks import ChunkStream, StreamState
+from v2s_engine.train.journal import NATS_TO_BITS, Journal, Recorder, StepRecord
+from v2s_engine.train.keeping import LAST, Best, keep_checkpoint
+from v2s_engine.train.processes import Processes
+from v2s_engine.train.steps import Batch, Sums, chunk_gradients, coarse_tier_gradients
+from v2s_engine.train.training_presets import OptimiserOptions
 
-NATS_TO_BITS = 1 / math.log(2)
+HELD_OUT = "held_out_nats"
+"""The measure that decides which checkpoint is best."""
+
 _REPORT_EVERY = 10  # steps
-
 
 TrainDevice = Literal["cpu", "cuda"]
 
@@ -35,16 +39,14 @@ class TrainOptions:
     output: Path
     """Folder for checkpoints, log and previews."""
     steps: int
-    """Optimiser steps in all; the learning rate has fallen to 0 by then."""
-    stream: StreamOptions = field(default_factory=StreamOptions)
-    learning_rate: float = 1.5e-3
-    warmup_steps: int = 200
-    gradient_clip: float = 1.0
-    """Largest norm of the whole gradient."""
-    averaging: float = 0.9995
-    """Decay of the moving average of the weights, per step."""
+    """Optimiser steps in all; a cosine schedule has fallen to 0 by then."""
+    optimiser: OptimiserOptions = field(default_factory=OptimiserOptions)
     checkpoint_every: int = 500
     """Steps between checkpoints."""
+    keep: int = 0
+    """Numbered checkpoints that are kept besides the last and the best."""
+    patience: int | None = None
+    """Stop after so many checkpoints without a lower held-out loss."""
     mixed_precision: bool = True
     """bfloat16 autocast."""
     device: TrainDevice = "cpu"
@@ -53,147 +55,241 @@ class TrainOptions:
     """One is fastest on a CPU at these sizes."""
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.checkpoint_every < 1 or self.keep < 0 or (self.patience or 1) < 1:
+            raise UsageError(
+                "wanted at least one step, one step between checkpoints, a patience of one checkpoint, and no negative "
+                f"number to keep; got {self.steps}, {self.checkpoint_every}, {self.patience}, {self.keep}"
+            )
+
+
+Measure = Callable[[SampleRNN, int], Mapping[str, float]]
+Show = Callable[[SampleRNN, int], None]
+
 
 class Trainer:
     """One training, from its start or from a checkpoint in its output folder.
 
-    `on_checkpoint` is called with the averaged weights and the step after each checkpoint (previews, validation).
+    At each checkpoint `on_checkpoint` measures the averaged weights before it is written (its `held_out_nats` decides
+    which is best), and `on_written` shows what they sound like after that. Both are called in the first process only.
+    `material` is what is said in the bundle of what it was trained on.
     """
 
     def __init__(
         self,
         config: ModelConfig,
-        library: Library,
+        stream: ChunkStream,
         options: TrainOptions,
-        on_checkpoint: Callable[[SampleRNN, int], dict[str, float]] | None = None,
+        *,
+        material: Sequence[dict[str, Any]] = (),
+        on_checkpoint: Measure | None = None,
+        on_written: Show | None = None,
+        recorders: Sequence[Recorder] = (),
+        processes: Processes | None = None,
     ) -> None:
         torch.manual_seed(options.seed)
         torch.set_num_threads(options.threads)
         self.config = config
         self.options = options
-        self._library = library
-        self._on_checkpoint = on_checkpoint
-        self._device = torch.device(options.device)
+        self._processes = processes or Processes(device=torch.device(options.device))
+        self._device = self._processes.device
+        self._material = list(material)
+        self._on_checkpoint, self._on_written = on_checkpoint, on_written
+        self._recorders = [Journal(options.output), *recorders] if self._processes.is_first else []
         self.model = SampleRNN(config).to(self._device)
-        self.averaged = SampleRNN(config).to(self._device)
-        self.averaged.load_state_dict(self.model.state_dict())
-        self._optimiser = torch.optim.Adam(self.model.parameters(), lr=options.learning_rate)
-        self._stream = ExcerptStream(library.recordings, config, options.stream)
-        self._state = TierState(*(part.detach().clone() for part in self.model.initial_state(options.stream.rows)))
+        self.averaged = self.model
+        if options.optimiser.averaging is not None:
+            self.averaged = SampleRNN(config).to(self._device)
+            self.averaged.load_state_dict(self.model.state_dict())
+        self._optimiser = torch.optim.Adam(self.model.parameters(), lr=options.optimiser.learning_rate)
+        self._stream = stream
+        self._state = _blank_state(config, len(stream.rows), self._device)
+        self._best = Best()
         self.step = 0
         self.samples = 0
 
     @property
     def checkpoint_path(self) -> Path:
         """The newest checkpoint of this training."""
-        return self.options.output / "last.ckpt"
+        return self.options.output / LAST
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps are done, or the held-out loss has not fallen for long enough."""
+        patience = self.options.patience
+        return self.step >= self.options.steps or (patience is not None and self._best.worse >= patience)
 
     def resume(self) -> bool:
         """Go on from the newest checkpoint; False where there is none. Raises `UsageError` where it does not fit."""
         if not self.checkpoint_path.exists():
             return False
         checkpoint = read_checkpoint(self.checkpoint_path)
-        if checkpoint.config != self.config:
-            raise UsageError(
-                f"{self.checkpoint_path} was trained as {checkpoint.config}, asked for is {self.config}; "
-                "use another --output or the same options"
-            )
-        if len(checkpoint.stream["numbers"]) != self.options.stream.rows:
-            raise UsageError(
-                f"{self.checkpoint_path} was trained with {len(checkpoint.stream['numbers'])} rows, "
-                f"asked for are {self.options.stream.rows}"
-            )
+        self._check_fits(checkpoint)
         self.model.load_state_dict(checkpoint.model)
-        self.averaged.load_state_dict(checkpoint.averaged)
+        if self.averaged is not self.model:
+            self.averaged.load_state_dict(checkpoint.averaged)
         self._optimiser.load_state_dict(checkpoint.optimiser)
-        self._state = TierState(*(part.to(self._device) for part in checkpoint.state))
+        own = slice(self._stream.rows.start, self._stream.rows.stop)
+        self._state = TierState(*(part[own].to(self._device) for part in checkpoint.state))
         self._stream.restore(checkpoint.stream)
+        self._best = Best(*checkpoint.best)
         self.step, self.samples = checkpoint.step, checkpoint.samples
         return True
 
+    def _check_fits(self, checkpoint: Checkpoint) -> None:
+        path = self.checkpoint_path
+        if checkpoint.config != self.config:
+            raise UsageError(
+                f"{path} was trained as {checkpoint.config}, asked for is {self.config}; "
+                "use another --output or the same options"
+            )
+        rows = len(self._stream.rows) * self._processes.count
+        if len(checkpoint.stream["numbers"]) != rows:
+            raise UsageError(f"{path} was trained with {len(checkpoint.stream['numbers'])} rows, asked for are {rows}")
+        if checkpoint.chunk_length not in (None, self._stream.chunk_length):
+            raise UsageError(
+                f"{path} was trained in chunks of {checkpoint.chunk_length} samples, asked for are "
+                f"{self._stream.chunk_length}"
+            )
+
     def run(self, progress: Progress, stop_after: float = math.inf) -> None:
-        """Train until `options.steps` or, after a checkpoint, until `stop_after` seconds have passed."""
-        self.options.output.mkdir(parents=True, exist_ok=True)
-        began = time.monotonic()
-        losses: list[float] = []
-        since = began
-        step_length = self.options.stream.rows * self.options.stream.chunk_length
-        while self.step < self.options.steps:
+        """Train until done or, after a checkpoint, until `stop_after` seconds have passed."""
+        if self._processes.is_first:
+            self.options.output.mkdir(parents=True, exist_ok=True)
+        for recorder in self._recorders:
+            recorder.rewind(self.step)
+        try:
+            self._run(progress, stop_after)
+        finally:
+            for recorder in self._recorders:
+                recorder.close()
+
+    def _run(self, progress: Progress, stop_after: float) -> None:
+        began = since = time.monotonic()
+        records: list[StepRecord] = []
+        seen = self.samples
+        while not self.is_done:
             progress.check()
-            losses.append(self.train_step())
-            done = self.step >= self.options.steps
-            due = self.step % self.options.checkpoint_every == 0
-            out_of_time = time.monotonic() - began > stop_after
+            record, out_of_time = self._agreed_step(time.monotonic() - began > stop_after)
+            records.append(record)
+            for recorder in self._recorders:
+                recorder.add_step(record)
             if self.step % _REPORT_EVERY == 0:
-                mean = sum(losses[-_REPORT_EVERY:]) / len(losses[-_REPORT_EVERY:])
+                mean = _mean(record.loss for record in records[-_REPORT_EVERY:])
                 text = f"loss {mean:.3f} nats, {mean * NATS_TO_BITS:.3f} bits"
                 progress.step("train", self.step, self.options.steps, text)
-            if due or done or out_of_time:
-                elapsed = time.monotonic() - since
-                self._checkpoint(losses, len(losses) * step_length / elapsed)
-                losses, since = [], time.monotonic()
+            if self.step % self.options.checkpoint_every == 0 or self.is_done or out_of_time:
+                self._checkpoint(records, (self.samples - seen) / max(time.monotonic() - since, 1e-9))
+                records, seen, since = [], self.samples, time.monotonic()
             if out_of_time:
                 return
 
-    def train_step(self) -> float:
-        """One optimiser step; the mean cross entropy in nats per sample."""
-        options = self.options
+    def train_step(self) -> StepRecord:
+        """One optimiser step."""
+        return self._agreed_step(False)[0]
+
+    def _agreed_step(self, wants_stop: bool) -> tuple[StepRecord, bool]:
+        """One optimiser step, and whether any process wanted to stop after it."""
         chunk = self._stream.next_chunk()
-        codes = torch.from_numpy(chunk.codes).to(self._device, torch.int64)
-        conditioning = torch.from_numpy(chunk.conditioning).to(self._device)
-        state = self.model.restarted(self._state, torch.from_numpy(chunk.reset).to(self._device))
+        count, stop = self._processes.sum([float(chunk.mask.sum()), float(wants_stop)])
+        rate = self.options.optimiser.learning_rate * self._schedule()
         for group in self._optimiser.param_groups:
-            group["lr"] = options.learning_rate * self._schedule()
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=options.mixed_precision):
-            logits, state = self.model(codes, conditioning, state)
-        targets = torch.from_numpy(chunk.targets).to(self._device, torch.int64).reshape(-1)
-        loss = nn.functional.cross_entropy(logits.float().reshape(-1, LEVELS), targets)
+            group["lr"] = rate
         self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), options.gradient_clip)
+        sums, self._state = self._gradients(Batch.of(chunk, self._device), max(count, 1.0))
+        self._processes.sum_gradients(self.model)
+        encoder = gradient_norm(self.model, "pictures.")
+        self._clip()
         self._optimiser.step()
-        self._state = TierState(*(part.detach().float() for part in state))
         self.step += 1
-        self.samples += targets.numel()
+        self.samples += int(count)
         self._average()
-        return loss.item()
+        loss, correct = self._processes.sum([sums.loss, sums.correct])
+        of = max(count, 1.0)
+        return StepRecord(self.step, self.samples, loss / of, correct / of, encoder, rate), stop > 0
+
+    def _gradients(self, batch: Batch, count: float) -> tuple[Sums, TierState]:
+        options = self.options
+        if options.optimiser.truncation == "chunk":
+            return chunk_gradients(self.model, batch, self._state, count, mixed_precision=options.mixed_precision)
+        return coarse_tier_gradients(
+            self.model,
+            batch,
+            self._state,
+            count,
+            length=options.optimiser.truncation_length,
+            mixed_precision=options.mixed_precision,
+        )
+
+    def _clip(self) -> None:
+        options = self.options.optimiser
+        if options.clipping == "norm":
+            nn.utils.clip_grad_norm_(self.model.parameters(), options.gradient_clip)
+        else:
+            nn.utils.clip_grad_value_(self.model.parameters(), options.gradient_clip)
 
     def _schedule(self) -> float:
-        """Warm-up, then a half cosine to 0."""
-        warm = min(1.0, (self.step + 1) / self.options.warmup_steps)
+        """Warm-up, then constant or a half cosine to 0."""
+        options = self.options.optimiser
+        warm = min(1.0, (self.step + 1) / max(options.warmup_steps, 1))
+        if options.schedule == "constant":
+            return warm
         return warm * 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / self.options.steps)))
 
     @torch.no_grad()
     def _average(self) -> None:
-        decay = min(self.options.averaging, self.step / (self.step + 10))
+        if self.options.optimiser.averaging is None:
+            return
+        decay = min(self.options.optimiser.averaging, self.step / (self.step + 10))
         for averaged, current in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
             averaged.lerp_(current, 1 - decay)
 
-    def _checkpoint(self, losses: list[float], samples_per_second: float) -> None:
-        checkpoint = Checkpoint(
-            config=self.config,
-            step=self.step,
-            samples=self.samples,
-            model=_on_cpu(self.model),
-            averaged=_on_cpu(self.averaged),
-            optimiser=self._optimiser.state_dict(),
-            state=(self._state.coarse.cpu(), self._state.mid.cpu()),
-            stream=self._stream.state(),
-            material=self._library.credits(),
-        )
-        write_checkpoint(checkpoint, self.checkpoint_path)
-        mean = sum(losses) / len(losses)
+    def _checkpoint(self, records: Sequence[StepRecord], samples_per_second: float) -> None:
+        mean = _mean(record.loss for record in records)
         entry = {
             "step": self.step,
             "samples": self.samples,
             "loss_nats": round(mean, 4),
             "loss_bits": round(mean * NATS_TO_BITS, 4),
+            "accuracy": round(_mean(record.accuracy for record in records), 4),
             "samples_per_second": round(samples_per_second),
         }
-        if self._on_checkpoint:
+        if self._processes.is_first and self._on_checkpoint:
             entry |= self._on_checkpoint(self.averaged, self.step)
-        with (self.options.output / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(entry) + "\n")
+        held_out = self._processes.from_first(entry.get(HELD_OUT, math.nan))
+        if not math.isnan(held_out):
+            self._best = self._best.after(held_out, self.step)
+        checkpoint = self._snapshot()
+        if not self._processes.is_first:
+            return
+        for recorder in self._recorders:
+            recorder.add_checkpoint(entry)
+        is_best = self._best.step == self.step and self._best.loss is not None
+        keep_checkpoint(checkpoint, self.options.output, keep=self.options.keep, is_best=is_best)
+        if self._on_written:
+            self._on_written(self.averaged, self.step)
+
+    def _snapshot(self) -> Checkpoint:
+        model = _on_cpu(self.model)
+        loss, step, worse = astuple(self._best)
+        return Checkpoint(
+            config=self.config,
+            step=self.step,
+            samples=self.samples,
+            model=model,
+            averaged=model if self.averaged is self.model else _on_cpu(self.averaged),
+            optimiser=self._optimiser.state_dict(),
+            state=(self._processes.gather(self._state.coarse).cpu(), self._processes.gather(self._state.mid).cpu()),
+            stream=self._whole_stream(),
+            material=self._material,
+            chunk_length=self._stream.chunk_length,
+            best=(loss, step, worse),
+        )
+
+    def _whole_stream(self) -> StreamState:
+        """Where all rows stand, whichever process has them."""
+        own = self._stream.state()
+        return {name: self._processes.gather(torch.tensor(own[name])).tolist() for name in sorted(own)}
 
 
 def check_device(name: str) -> TrainDevice:
@@ -207,5 +303,21 @@ def check_device(name: str) -> TrainDevice:
     raise UsageError(f"unknown device {name!r} for training; known: {', '.join(get_args(TrainDevice))}")
 
 
+def gradient_norm(model: nn.Module, prefix: str) -> float:
+    """Norm of the gradient of the parameters whose names begin so; 0 where they have none."""
+    found = [each.grad for name, each in model.named_parameters() if name.startswith(prefix) and each.grad is not None]
+    return float(nn.utils.get_total_norm(found)) if found else 0.0
+
+
+def _blank_state(config: ModelConfig, rows: int, device: torch.device) -> TierState:
+    """Before the first chunk, in which every row starts anew."""
+    return TierState(*(torch.zeros(rows, config.hidden_size, device=device) for _ in range(2)))
+
+
 def _on_cpu(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+
+
+def _mean(values: Iterable[float]) -> float:
+    numbers = list(values)
+    return sum(numbers) / len(numbers)

@@ -1,34 +1,52 @@
-"""How well the network predicts recordings that it was not trained on."""
+"""How well the network predicts what it was not trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from torch import nn
 
+from v2s_engine.corpus.clip_material import PreparedClip
 from v2s_engine.corpus.recordings import Recording
-from v2s_engine.model.samplernn import SampleRNN
-from v2s_engine.options import LEVELS
+from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE
+from v2s_engine.model.samplernn import SampleRNN, TierState
+from v2s_engine.train.chunks import ChunkStream
+from v2s_engine.train.clip_stream import ClipStream, ClipStreamOptions
+from v2s_engine.train.steps import Batch, begin, sums_of
 from v2s_engine.train.stream import ExcerptStream, StreamOptions
 
 _STREAM = StreamOptions(rows=16, gain_range=(0.0, 0.0), speeds=(1.0,), level_jitter=0.0, noise_share=0.0, seed=1)
 _CHUNKS = 48
 
+_CLIPS = 16
+_CLIP_CHUNKS = 4 * SAMPLE_RATE // FRAME_LENGTH  # 4 s
 
-@torch.no_grad()
+
 def held_out_loss(model: SampleRNN, recordings: Sequence[Recording]) -> float:
     """Mean cross entropy in nats per sample over the same excerpts each time; states are carried as in training."""
-    stream = ExcerptStream(recordings, model.config, _STREAM)
+    return stream_loss(model, ExcerptStream(recordings, model.config, _STREAM), _CHUNKS)
+
+
+def held_out_clip_loss(model: SampleRNN, clips: Sequence[PreparedClip]) -> float:
+    """The same over the first 4 s of up to 16 clips, always the same ones, as recorded: nothing is looped.
+
+    What is compared from checkpoint to checkpoint; `v2s evaluate` measures all clips, whole.
+    """
+    options = ClipStreamOptions(rows=min(_CLIPS, len(clips)), chunk_length=FRAME_LENGTH, fill="mask", seed=1)
+    return stream_loss(model, ClipStream(clips, model.config, options), _CLIP_CHUNKS)
+
+
+@torch.no_grad()
+def stream_loss(model: SampleRNN, stream: ChunkStream, chunks: int) -> float:
+    """Mean cross entropy, nats per sample that counts, over the next chunks of a stream."""
     device = next(model.parameters()).device
-    state = model.initial_state(_STREAM.rows)
-    losses = []
-    for _ in range(_CHUNKS):
+    blank = torch.zeros(len(stream.rows), model.config.hidden_size, device=device)
+    state = TierState(blank, blank)
+    loss, count = 0.0, 0
+    for _ in range(chunks):
         chunk = stream.next_chunk()
-        state = model.restarted(state, torch.from_numpy(chunk.reset).to(device))
-        codes = torch.from_numpy(chunk.codes).to(device, torch.int64)
-        logits, state = model(codes, torch.from_numpy(chunk.conditioning).to(device), state)
-        targets = torch.from_numpy(chunk.targets).to(device, torch.int64).reshape(-1)
-        losses.append(nn.functional.cross_entropy(logits.reshape(-1, LEVELS), targets).item())
-    return float(np.mean(losses))
+        batch = Batch.of(chunk, device)
+        logits, state = model(batch.codes, batch.conditioning, begin(model, batch, state))
+        loss += float(sums_of(logits, batch.targets).loss)
+        count += int(chunk.mask.sum())
+    return loss / max(count, 1)

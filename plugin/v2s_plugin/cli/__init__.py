@@ -36,6 +36,7 @@ from v2s_plugin.cli.plan import plan_command
 from v2s_plugin.cli.remove import remove_command
 from v2s_plugin.cli.train import train_command
 from v2s_plugin.cli.train_timing import train_timing_command
+from v2s_plugin.cli.train_visual import train_visual_command
 
 EXIT_FAILED = 1
 EXIT_WRONG_USE = 2
@@ -57,6 +58,7 @@ app.command("bundles")(bundles_command)
 app.command("demo")(demo_command)
 app.command("train")(train_command)
 app.command("train-timing")(train_timing_command)
+app.command("train-visual")(train_visual_command)
 app.command("export")(export_command)
 app.command("evaluate")(evaluate_command)
 

@@ -21,6 +21,7 @@ STAGES = {
     "sample": "making the sounds",
     "write": "writing the sounds",
     "preview": "making the preview",
+    "listen": "listening to clips to learn from",
     "look": "looking at clips to learn from",
     "train": "training",
 }

@@ -1,4 +1,4 @@
-"""`v2s train`: a SampleRNN from folders of recordings."""
+"""`v2s train`: a SampleRNN from folders of recordings, or from an index of clips with pictures."""
 
 from __future__ import annotations
 
@@ -10,82 +10,146 @@ import typer
 from v2s_plugin.cli.options import JsonOption
 
 SoundsOption = Annotated[
-    Path, typer.Option("--sounds", metavar="DIR", help="Folder with one sub-folder of recordings per sound class.")
+    Path | None,
+    typer.Option("--sounds", metavar="DIR", help="Folder with one sub-folder of recordings per sound class."),
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", metavar="INDEX", help="Clips: a folder <class>/<clip>, or a CSV of them.")
 ]
 OutputOption = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for checkpoints, log and previews.")
 ]
 ClassOption = Annotated[
-    list[str] | None, typer.Option("--class", metavar="CLASS", help="A sub-folder to train; again for more. Else all.")
+    list[str] | None, typer.Option("--class", metavar="CLASS", help="A sound class to train; again for more. Else all.")
 ]
 ManifestOption = Annotated[
     Path | None,
-    typer.Option("--manifest", metavar="CSV", help="Which recordings may be trained on or are held back; credits."),
+    typer.Option("--manifest", metavar="CSV", help="--sounds: which may be trained on or are held back; credits."),
 ]
-PresetOption = Annotated[str, typer.Option("--preset", metavar="NAME", help="Size of the model.")]
-StepsOption = Annotated[int, typer.Option("--steps", metavar="N", help="Optimiser steps of 8,192 samples in all.")]
+PresetOption = Annotated[
+    str | None, typer.Option("--preset", metavar="NAME", help="starter, paper-frame, paper-sequence or paper-flow.")
+]
+PerClassOption = Annotated[bool, typer.Option("--per-class", help="--data: one model per class, in OUTPUT/CLASS.")]
+MergeOption = Annotated[
+    str | None, typer.Option("--merge", metavar="NAME", help="--data: take all clips as one sound class of this name.")
+]
+WeightsOption = Annotated[
+    str, typer.Option("--weights", metavar="default|FILE|random", help="--data: of the picture network.")
+]
+MotionWeightsOption = Annotated[
+    str, typer.Option("--motion-weights", metavar="FILE|random", help="--data: of the motion network (paper-flow).")
+]
+CacheOption = Annotated[
+    Path | None, typer.Option("--cache", metavar="DIR", help="--data: where features are kept. Else OUTPUT/cache.")
+]
+WorkersOption = Annotated[int, typer.Option("--workers", metavar="N", help="--data: clips looked at side by side.")]
+TruncationOption = Annotated[
+    str | None,
+    typer.Option("--truncation", metavar="chunk|coarse-tier", help="What the coarsest tier is learned through."),
+]
+StepsOption = Annotated[int | None, typer.Option("--max-steps", "--steps", metavar="N", help="Optimiser steps in all.")]
 HoursOption = Annotated[
     float | None, typer.Option("--max-hours", metavar="H", help="Stop, with a checkpoint, after so many hours.")
 ]
-RateOption = Annotated[float, typer.Option("--learning-rate", metavar="X", help="Adam's, at its highest.")]
-EveryOption = Annotated[int, typer.Option("--checkpoint-every", metavar="N", help="Steps between checkpoints.")]
+PatienceOption = Annotated[
+    int | None, typer.Option("--patience", metavar="N", help="Stop after N checkpoints without a lower held-out loss.")
+]
+KeepOption = Annotated[int, typer.Option("--keep", metavar="K", help="Keep the last K checkpoints, numbered.")]
+RowsOption = Annotated[int | None, typer.Option("--rows", metavar="N", help="Streams side by side: the minibatch.")]
+ChunkOption = Annotated[
+    int | None, typer.Option("--chunk-length", metavar="N", help="Samples per truncated back-propagation.")
+]
+FillOption = Annotated[
+    str, typer.Option("--fill", metavar="loop|mask", help="--data: what short clips are filled with.")
+]
+RateOption = Annotated[float | None, typer.Option("--learning-rate", metavar="X", help="Adam's, at its highest.")]
+EveryOption = Annotated[int | None, typer.Option("--checkpoint-every", metavar="N", help="Steps between checkpoints.")]
+PreviewOption = Annotated[
+    float, typer.Option("--preview-seconds", metavar="S", help="Length of the sounds at each checkpoint; 0 for none.")
+]
+TemperatureOption = Annotated[
+    list[float] | None, typer.Option("--preview-temperature", metavar="T", help="Of those sounds; again for more.")
+]
+TensorBoardOption = Annotated[
+    bool, typer.Option("--tensorboard/--no-tensorboard", help="Curves and sounds in OUTPUT/tensorboard.")
+]
+PrecisionOption = Annotated[
+    bool, typer.Option("--mixed-precision/--full-precision", help="bfloat16 where it does no harm, or float32.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same training.")]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="cpu|cuda", help="Where to train.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in the output folder.")]
+HiddenOption = Annotated[int | None, typer.Option("--hidden-size", metavar="N", help="Another size of the GRUs.")]
+MlpOption = Annotated[int | None, typer.Option("--mlp-size", metavar="N", help="Another size of the MLP.")]
+EmbeddingOption = Annotated[int | None, typer.Option("--embedding-size", metavar="N", help="Another embedding.")]
+ExpansionOption = Annotated[int | None, typer.Option("--sample-expansion", metavar="N", help="Another expansion.")]
+WindowOption = Annotated[
+    int | None,
+    typer.Option("--encoder-window", metavar="N", help="Pictures seen as a whole; the paper's 156 are 10 s."),
+]
+NetworkOption = Annotated[
+    str | None, typer.Option("--picture-network", metavar="vgg19|small", help="Another network for pictures.")
+]
+PictureSizeOption = Annotated[int | None, typer.Option("--picture-size", metavar="N", help="Pixels that it sees.")]
+FeaturesOption = Annotated[int | None, typer.Option("--picture-features", metavar="N", help="Numbers per picture.")]
+MotionFeaturesOption = Annotated[
+    int | None, typer.Option("--motion-features", metavar="N", help="Numbers per picture from optical flow.")
+]
+FlowOption = Annotated[str | None, typer.Option("--flow-method", metavar="dis|raft", help="How flow is measured.")]
 
 
 def train_command(
-    sounds: SoundsOption,
     output: OutputOption,
     *,
+    sounds: SoundsOption = None,
+    data: DataOption = None,
     classes: ClassOption = None,
     manifest: ManifestOption = None,
-    preset: PresetOption = "starter",
-    steps: StepsOption = 16_000,
+    preset: PresetOption = None,
+    per_class: PerClassOption = False,
+    merge: MergeOption = None,
+    weights: WeightsOption = "default",
+    motion_weights: MotionWeightsOption = "",
+    cache: CacheOption = None,
+    workers: WorkersOption = 1,
+    truncation: TruncationOption = None,
+    max_steps: StepsOption = None,
     max_hours: HoursOption = None,
-    learning_rate: RateOption = 1.5e-3,
-    checkpoint_every: EveryOption = 1_000,
+    patience: PatienceOption = None,
+    keep: KeepOption = 0,
+    rows: RowsOption = None,
+    chunk_length: ChunkOption = None,
+    fill: FillOption = "loop",
+    learning_rate: RateOption = None,
+    checkpoint_every: EveryOption = None,
+    preview_seconds: PreviewOption = 4.0,
+    preview_temperatures: TemperatureOption = None,
+    tensorboard: TensorBoardOption = True,
+    mixed_precision: PrecisionOption = True,
     seed: SeedOption = 0,
     device: DeviceOption = "cpu",
     resume: ResumeOption = False,
+    hidden_size: HiddenOption = None,
+    mlp_size: MlpOption = None,
+    embedding_size: EmbeddingOption = None,
+    sample_expansion: ExpansionOption = None,
+    encoder_window: WindowOption = None,
+    picture_network: NetworkOption = None,
+    picture_size: PictureSizeOption = None,
+    picture_features: FeaturesOption = None,
+    motion_features: MotionFeaturesOption = None,
+    flow_method: FlowOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Train a model on folders of recordings.
+    """Train a model on recordings (--sounds) or on clips with pictures (--data).
 
-    No video is needed. At each checkpoint there is a sound and a spectrogram per class in OUTPUT/previews.
+    At each checkpoint there is a sound and a spectrogram per class in OUTPUT/previews. What is not given follows from
+    the preset. On several GPUs: torchrun --nproc-per-node N -m v2s_plugin.cli train ...
     """
-    from v2s_plugin.cli.answers import EXIT_DONE, answer_json
     from v2s_plugin.cli.extras import needs_extra
-    from v2s_plugin.cli.talk import say, watched_progress
 
+    given = dict(locals())
     with needs_extra("training", "train"):
-        from v2s_engine.train.session import SessionOptions, run_session
-        from v2s_engine.train.stream import StreamOptions
-        from v2s_engine.train.trainer import TrainOptions, check_device
-
-    options = SessionOptions(
-        sounds=sounds,
-        training=TrainOptions(
-            output=output,
-            steps=steps,
-            stream=StreamOptions(seed=seed),
-            learning_rate=learning_rate,
-            checkpoint_every=checkpoint_every,
-            device=check_device(device),
-            seed=seed,
-        ),
-        classes=tuple(classes or ()),
-        manifest=manifest,
-        preset=preset,
-        resume=resume,
-        max_hours=max_hours,
-    )
-    with watched_progress() as progress:
-        result = run_session(options, progress)
-    for file, reason in result.left_out:
-        say(f"left out: {file}: {reason}")
-    if as_json:
-        answer_json({"checkpoint": str(result.checkpoint), "step": result.step, "samples": result.samples})
-    else:
-        print(result.checkpoint)
-    return EXIT_DONE
+        from v2s_plugin.cli.training import TrainArguments, run_training
+    names = TrainArguments.__dataclass_fields__
+    return run_training(TrainArguments(**{name: value for name, value in given.items() if name in names}))

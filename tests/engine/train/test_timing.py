@@ -15,6 +15,7 @@ from tests.media import make_clip
 from v2s_engine.corpus.footage import RecordedClip
 from v2s_engine.envelope import Envelope
 from v2s_engine.errors import CancelledError, OutputError, UsageError
+from v2s_engine.onsets import find_onsets
 from v2s_engine.progress import Progress
 from v2s_engine.train.timing import (
     Batch,
@@ -28,7 +29,6 @@ from v2s_engine.train.timing_data import LookedAt, recorded_clip, scene_clip
 from v2s_engine.train.timing_scores import (
     compare,
     count_matches,
-    find_onsets,
     motion_energy,
     score,
 )

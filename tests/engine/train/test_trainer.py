@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress
 from v2s_engine.train.checkpoint import read_checkpoint, write_checkpoint
 from v2s_engine.train.parameters import numpy_parameters
-from v2s_engine.train.stream import StreamOptions
+from v2s_engine.train.stream import ExcerptStream, StreamOptions
 from v2s_engine.train.trainer import Trainer, TrainOptions
+from v2s_engine.train.training_presets import OptimiserOptions
 
 CONFIG = ModelConfig(("dog",), hidden_size=32, mlp_size=32, embedding_size=16, coarse_unit=16, mid_unit=4)
 
@@ -29,27 +31,33 @@ def library() -> Library:
     return Library((Recording(Material("dog/a.wav", "dog", 1.5, "CC0", "Ann", "0" * 64), tone),), ())
 
 
-def options(folder: Path, steps: int = 6, **changes: object) -> TrainOptions:
-    stream = StreamOptions(rows=4, excerpt_length=8_192)
-    return TrainOptions(folder, steps, stream, checkpoint_every=3, warmup_steps=2, **changes)  # type: ignore[arg-type]
+def options(folder: Path, steps: int = 6, learning_rate: float = 1.5e-3) -> TrainOptions:
+    optimiser = OptimiserOptions(warmup_steps=2, learning_rate=learning_rate)
+    return TrainOptions(folder, steps, optimiser, checkpoint_every=3)
+
+
+def trainer(options: TrainOptions, config: ModelConfig = CONFIG, **more: Any) -> Trainer:
+    held = library()
+    stream = ExcerptStream(held.recordings, config, StreamOptions(rows=4, excerpt_length=8_192))
+    return Trainer(config, stream, options, material=held.credits(), **more)
 
 
 def test_the_loss_falls_from_that_of_guessing(tmp_path: Path) -> None:
-    trainer = Trainer(CONFIG, library(), options(tmp_path, steps=30, learning_rate=1e-2))
-    losses = [trainer.train_step() for _ in range(30)]
+    training = trainer(options(tmp_path, steps=30, learning_rate=1e-2))
+    losses = [training.train_step().loss for _ in range(30)]
     assert losses[0] == pytest.approx(np.log(256), abs=0.8)
     assert np.mean(losses[-5:]) < 4.0
     assert np.isfinite(losses).all()
 
 
 def test_resuming_gives_the_losses_of_an_uninterrupted_run(tmp_path: Path) -> None:
-    whole = Trainer(CONFIG, library(), options(tmp_path / "whole"))
+    whole = trainer(options(tmp_path / "whole"))
     wanted = [whole.train_step() for _ in range(6)]
 
-    first = Trainer(CONFIG, library(), options(tmp_path / "cut"))
+    first = trainer(options(tmp_path / "cut"))
     first.run(Progress(), stop_after=0.0)  # stops after one step, with a checkpoint
     assert first.step == 1
-    second = Trainer(CONFIG, library(), options(tmp_path / "cut"))
+    second = trainer(options(tmp_path / "cut"))
     assert second.resume()
     assert [second.train_step() for _ in range(5)] == wanted[1:]
     for name, value in whole.averaged.state_dict().items():
@@ -61,9 +69,9 @@ def test_a_kill_leaves_the_last_checkpoint(tmp_path: Path) -> None:
         import sys
         sys.path[:0] = {[str(Path(__file__).parents[3]), str(Path(__file__).parent)]!r}
         from pathlib import Path
-        from test_trainer import CONFIG, Trainer, library, options, Progress
-        trainer = Trainer(CONFIG, library(), options(Path({str(tmp_path)!r}), steps=100_000))
-        trainer.run(Progress(lambda event: print("step", event.done, flush=True)))
+        from test_trainer import trainer, options, Progress
+        progress = Progress(lambda event: print("step", event.done, flush=True))
+        trainer(options(Path({str(tmp_path)!r}), steps=100_000)).run(progress)
     """)
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -71,13 +79,13 @@ def test_a_kill_leaves_the_last_checkpoint(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
     checkpoint = read_checkpoint(tmp_path / "last.ckpt")
     assert checkpoint.step >= 9
-    again = Trainer(CONFIG, library(), options(tmp_path, steps=100_000))
+    again = trainer(options(tmp_path, steps=100_000))
     assert again.resume()
-    assert np.isfinite(again.train_step())
+    assert np.isfinite(again.train_step().loss)
 
 
 def test_the_log_tells_loss_in_nats_and_bits(tmp_path: Path) -> None:
-    Trainer(CONFIG, library(), options(tmp_path), lambda model, step: {"held_out_nats": float(step)}).run(Progress())
+    trainer(options(tmp_path), on_checkpoint=lambda model, step: {"held_out_nats": float(step)}).run(Progress())
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     assert len(lines) == 2
     assert '"loss_nats"' in lines[0]
@@ -89,13 +97,13 @@ def test_a_training_can_be_stopped(tmp_path: Path) -> None:
     progress = Progress()
     progress.cancel.set()
     with pytest.raises(CancelledError):
-        Trainer(CONFIG, library(), options(tmp_path, steps=1000)).run(progress)
+        trainer(options(tmp_path, steps=1000)).run(progress)
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
-    Trainer(CONFIG, library(), options(tmp_path)).run(Progress())
+    trainer(options(tmp_path)).run(Progress())
     with pytest.raises(UsageError, match="asked for is"):
-        Trainer(ModelConfig(("dog",), hidden_size=16), library(), options(tmp_path)).resume()
+        trainer(options(tmp_path), ModelConfig(("dog",), hidden_size=16)).resume()
 
 
 def test_pickled_code_is_refused(tmp_path: Path) -> None:
@@ -121,8 +129,8 @@ def test_a_missing_and_a_foreign_checkpoint(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = Trainer(CONFIG, library(), options(tmp_path))
-    trainer.run(Progress())
+    training = trainer(options(tmp_path))
+    training.run(Progress())
     before = read_checkpoint(tmp_path / "last.ckpt")
 
     def full(*args: object) -> None:
@@ -133,7 +141,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: py
         write_checkpoint(before, tmp_path / "last.ckpt")
     monkeypatch.undo()
     assert read_checkpoint(tmp_path / "last.ckpt").step == before.step
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "log.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "log.jsonl", "losses.csv"]
 
 
 def test_weight_norm_is_multiplied_out_of_the_parameters() -> None:
