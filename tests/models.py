@@ -1,17 +1,19 @@
-"""A tiny bundle with random weights, for tests of everything around a model."""
+"""Tiny bundles with random weights, for tests of everything around a model."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from v2s_engine.bundle import Bundle
 from v2s_engine.model.samplernn import SampleRNN
-from v2s_engine.options import ModelConfig
+from v2s_engine.options import ConditioningName, ModelConfig, VisualConfig
 from v2s_engine.train.parameters import numpy_parameters
 from v2s_engine.vision.timing_network import TimingNetwork
 from v2s_export.bundle_writer import BundleContent, write_bundle
+from v2s_export.exported_encoder import VisualWeights, export_visual
 from v2s_export.onnx_encoder import export_encoder
 
 TINY = ModelConfig(
@@ -23,6 +25,20 @@ TINY = ModelConfig(
     mid_unit=4,
     pre_emphasis=0.85,
 )
+
+TINY_LOOKS = VisualConfig("small", picture_size=32, picture_features=12)
+
+
+def tiny_config(conditioning: ConditioningName) -> ModelConfig:
+    """The tiny model with one of the paper's conditionings; windows of 8 pictures, half a second."""
+    motion = {"motion_features": 6, "flow_stack": 3} if conditioning == "flow" else {}
+    return replace(TINY, conditioning=conditioning, visual=replace(TINY_LOOKS, **motion), encoder_window=8)
+
+
+def tiny_sampler(config: ModelConfig, seed: int = 0) -> SampleRNN:
+    """A random network whose logits are far apart, so that what it is told can be heard."""
+    torch.manual_seed(seed)
+    return SampleRNN(config).eval()
 
 
 def tiny_bundle(folder: Path, seed: int = 0) -> Bundle:
@@ -39,6 +55,30 @@ def tiny_bundle(folder: Path, seed: int = 0) -> Bundle:
             encoder_onnx=encoder,
             summary="random weights",
             licence="CC0-1.0",
+        ),
+        folder,
+    )
+
+
+def tiny_paper_bundle(folder: Path, conditioning: ConditioningName, seed: int = 0) -> Bundle:
+    """The same with one of the paper's conditionings; its weights are stored in fp32."""
+    config = tiny_config(conditioning)
+    sampler = tiny_sampler(config, seed)
+    weights = VisualWeights(f"random:{seed}", f"random:{seed}" if conditioning == "flow" else None)
+    files = folder.parent / f"{folder.name}.parts"
+    encoder = export_visual(config, weights, sampler, files)
+    return write_bundle(
+        BundleContent(
+            name=f"tiny-{conditioning}",
+            config=config,
+            sampler_parameters=numpy_parameters(sampler),
+            encoder_parameters=encoder.parameters,
+            encoder_onnx=encoder.onnx,
+            state_onnx=encoder.state_onnx,
+            visual=encoder.visual,
+            summary="random weights",
+            licence="CC0-1.0",
+            precision="fp32",
         ),
         folder,
     )

@@ -2,9 +2,14 @@
 
 starter/
   bundle.json           what it is: config, classes, hashes, training material with credits, measured quality
-  encoder.onnx          pictures -> envelope
+  encoder.onnx          pictures -> envelope, or pictures (and flow) -> features
+  conditioning.onnx     features of a window -> state of the coarsest tier; only where the conditioning has one
   sampler.safetensors   folded weights, what is sampled from
-  train.safetensors     unfolded weights of both networks, what is fine-tuned from
+  train.safetensors     unfolded weights, what is fine-tuned from
+  MODEL_CARD.md         bundle.json, to be read; carries no hash, so that it may be edited
+
+`train.safetensors` holds the SampleRNN and the encoder's networks, all but VGG19: that one is never trained here, and
+half a gigabyte would stand in the bundle twice. bundle.json says where its weights came from, and their digest.
 """
 
 from __future__ import annotations
@@ -15,15 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from v2s_engine.digest import file_digest
 from v2s_engine.errors import BundleDamagedError, BundleNotFoundError
 from v2s_engine.options import ModelConfig
 
 FORMAT = 1
 DESCRIPTION = "bundle.json"
 ENCODER = "encoder.onnx"
+STATE = "conditioning.onnx"
 SAMPLER = "sampler.safetensors"
 TRAINABLE = "train.safetensors"
-FILES = (ENCODER, SAMPLER, TRAINABLE)
+CARD = "MODEL_CARD.md"
 
 DEFAULT_BUNDLE = "starter"
 
@@ -50,13 +57,28 @@ class Bundle:
 
     @property
     def encoder_path(self) -> Path:
-        """The pictures-to-envelope network."""
+        """The network that looks at pictures."""
         return self.path / ENCODER
+
+    @property
+    def state_path(self) -> Path | None:
+        """The network from a window's features to the state that the coarsest tier starts from; None without one."""
+        return self.path / STATE if self.config.starts_from_pictures else None
+
+    @property
+    def obeys_cues(self) -> bool:
+        """Whether an editor can say when a sound is to start: only an envelope has a place for that."""
+        return self.config.conditioning == "envelope"
 
     @property
     def sampler_path(self) -> Path:
         """The folded weights."""
         return self.path / SAMPLER
+
+
+def bundle_files(config: ModelConfig) -> tuple[str, ...]:
+    """Names of the files whose hashes stand in a bundle's description, for this kind of model."""
+    return (ENCODER, *((STATE,) if config.starts_from_pictures else ()), SAMPLER, TRAINABLE)
 
 
 def known_bundles() -> dict[str, Path]:
@@ -87,31 +109,25 @@ def load_bundle(name_or_path: str = DEFAULT_BUNDLE) -> Bundle:
         raise BundleDamagedError(
             f"{path} is a bundle of format {found}; this version reads format {FORMAT}: update V2S or export it again"
         )
-    _verify(path, description)
     try:
-        config = ModelConfig.from_json(description["config"])
-        return Bundle(
+        bundle = Bundle(
             path=path,
             name=description["name"],
             digest=hashlib.sha256(content).hexdigest(),
-            config=config,
+            config=ModelConfig.from_json(description["config"]),
             temperature=float(description["temperature"]),
             description=description,
         )
     except (KeyError, TypeError, ValueError) as error:  # UsageError is a ValueError
         raise BundleDamagedError(f"{path / DESCRIPTION} is not complete: {error}") from error
+    _verify(bundle)
+    return bundle
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _verify(path: Path, description: dict[str, Any]) -> None:
-    hashes = description.get("files")
-    if not isinstance(hashes, dict) or set(hashes) != set(FILES):
-        raise BundleDamagedError(f"{path / DESCRIPTION} must give the hashes of {', '.join(FILES)}; got {hashes!r}")
+def _verify(bundle: Bundle) -> None:
+    path, hashes, files = bundle.path, bundle.description.get("files"), bundle_files(bundle.config)
+    if not isinstance(hashes, dict) or set(hashes) != set(files):
+        raise BundleDamagedError(f"{path / DESCRIPTION} must give the hashes of {', '.join(files)}; got {hashes!r}")
     for name, wanted in hashes.items():
         if not (path / name).is_file():
             raise BundleDamagedError(f"the bundle {path} lacks {name}: copy or install it again")

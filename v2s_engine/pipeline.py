@@ -1,8 +1,8 @@
 """The engine's way of the data: requests in, takes out.
 
-    request ──decode, encode──> envelope ──cues──> conditioning ──sample──> codes ──> samples at 16 kHz
+    request ──conditioner──> conditioning ──sample──> codes ──> samples at 16 kHz
 
-Pictures of the next request are decoded and encoded in one thread while sounds are sampled in another.
+Pictures of the next request are looked at in one thread while sounds are sampled in another.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from numpy.typing import NDArray
 
 from v2s_engine.audio import decode_codes
 from v2s_engine.bundle import Bundle
+from v2s_engine.conditioner import Conditioner, Prepared, open_conditioner
 from v2s_engine.envelope import Envelope
 from v2s_engine.errors import CancelledError, MediaError, UsageError
-from v2s_engine.grid import ENVELOPE_LENGTH, FRAME_LENGTH, steps_covering
+from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.progress import Progress, ProgressEvent
 from v2s_engine.sampling.choose import Device, open_sampler
-from v2s_engine.sampling.envelope_sound import ROWS, EnvelopeRequest, row_job
+from v2s_engine.sampling.envelope_sound import ROWS
 from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
 from v2s_engine.sampling.sampler import Row
 from v2s_engine.sampling.weights import load_folded
-from v2s_engine.vision.encoder import Encoder
 
-_ENCODED_AHEAD = 4  # requests whose envelopes wait for a free row
+_PREPARED_AHEAD = 4  # requests whose conditioning waits for a free row
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class SoundTake:
     take: int
     samples: NDArray[np.float32]
     """`[length]` at 16 kHz, as the model made them: no gain, may pass full scale."""
-    envelope: Envelope
-    """What was asked for, cues included."""
+    envelope: Envelope | None
+    """What was asked for, cues included; None where the bundle's conditioning knows no envelope (the paper's three)."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,11 @@ class SoundFailure:
     error: MediaError
 
 
-class _Encoded(NamedTuple):
+class _Looked(NamedTuple):
     number: int
     """Of the request among all."""
     request: SoundRequest
-    envelope: Envelope
+    prepared: Prepared
 
 
 class SoundPipeline:
@@ -103,7 +103,7 @@ class SoundPipeline:
     def __init__(self, bundle: Bundle, device: Device = "auto") -> None:
         self.bundle = bundle
         self._sampler = open_sampler(load_folded(bundle.sampler_path, bundle.config), device)
-        self._encoder = Encoder(bundle.encoder_path)
+        self._conditioner = open_conditioner(bundle)
 
     @property
     def device_name(self) -> str:
@@ -120,31 +120,31 @@ class SoundPipeline:
         """
         progress = progress or Progress()
         for request in requests:
-            self.bundle.config.class_index(request.sound_class)  # wrong use fails before any work
+            self._conditioner.check(request)  # wrong use fails before any work
         counter = _SampleCounter(progress, sum(len(each.takes) * each.length for each in requests))
-        with _EncoderThread(self._encoder, requests, progress) as encoded:
-            source = _RowSource(encoded, self.bundle, counter)
+        with _LookingThread(self._conditioner, requests, progress) as looked:
+            source = _RowSource(looked, self.bundle, counter)
             for (made, take), codes in sample_lockstep(self._sampler, source.draw, ROWS, counter):
                 yield from source.failed()
                 samples = decode_codes(codes, self.bundle.config)
-                yield SoundTake(made.request, take, samples, made.envelope)
+                yield SoundTake(made.request, take, samples, made.prepared.envelope)
             yield from source.failed()
 
 
 class _RowSource:
-    """One row per take, as envelopes come from the encoder."""
+    """One row per take, as the conditioning of each request comes."""
 
-    def __init__(self, encoded: _EncoderThread, bundle: Bundle, counter: _SampleCounter) -> None:
-        self._encoded = encoded
+    def __init__(self, looked: _LookingThread, bundle: Bundle, counter: _SampleCounter) -> None:
+        self._looked = looked
         self._bundle = bundle
         self._counter = counter
-        self._ready: deque[tuple[tuple[_Encoded, int], RowJob]] = deque()
+        self._ready: deque[tuple[tuple[_Looked, int], RowJob]] = deque()
         self._failures: deque[SoundFailure] = deque()
 
-    def draw(self, wait: bool) -> tuple[tuple[_Encoded, int], RowJob] | None:
+    def draw(self, wait: bool) -> tuple[tuple[_Looked, int], RowJob] | None:
         """The next row; None where none is ready (`wait` false) or none will come (`wait` true)."""
         while not self._ready:
-            result = self._encoded.next(wait)
+            result = self._looked.next(wait)
             if result is None:
                 return None
             if isinstance(result, SoundFailure):
@@ -159,12 +159,11 @@ class _RowSource:
         while self._failures:
             yield self._failures.popleft()
 
-    def _rows(self, encoded: _Encoded) -> Iterator[tuple[tuple[_Encoded, int], RowJob]]:
-        request = encoded.request
+    def _rows(self, looked: _Looked) -> Iterator[tuple[tuple[_Looked, int], RowJob]]:
+        request, told = looked.request, looked.prepared.conditioning
         for take in request.takes:
             row = Row(request.seed, take, self._bundle.temperature)
-            wanted = EnvelopeRequest(encoded.envelope, request.sound_class, row)
-            yield (encoded, take), row_job(wanted, request.length, self._bundle.config)
+            yield (looked, take), RowJob(row, told.vectors, request.length, told.starts)
 
 
 class _SampleCounter:
@@ -175,7 +174,7 @@ class _SampleCounter:
         self._total = total
         self._done: dict[tuple[int, int], int] = {}
 
-    def __call__(self, tag: tuple[_Encoded, int], done: int) -> None:
+    def __call__(self, tag: tuple[_Looked, int], done: int) -> None:
         source, take = tag
         self._done[source.number, take] = done
         self._progress.step("sample", sum(self._done.values()), self._total, source.request.label)
@@ -185,19 +184,19 @@ class _SampleCounter:
         self._total -= samples
 
 
-class _EncoderThread:
-    """Decodes and encodes requests, in their order and a few ahead of the reader."""
+class _LookingThread:
+    """Looks at the pictures of requests, in their order and a few ahead of the reader."""
 
-    def __init__(self, encoder: Encoder, requests: Sequence[SoundRequest], progress: Progress) -> None:
-        self._encoder = encoder
+    def __init__(self, conditioner: Conditioner, requests: Sequence[SoundRequest], progress: Progress) -> None:
+        self._conditioner = conditioner
         self._requests = requests
         self._progress = progress
-        self._results: queue.Queue[_Encoded | SoundFailure | BaseException | None] = queue.Queue(_ENCODED_AHEAD)
+        self._results: queue.Queue[_Looked | SoundFailure | BaseException | None] = queue.Queue(_PREPARED_AHEAD)
         self._left = threading.Event()
         self._ended = False
-        self._thread = threading.Thread(target=self._run, name="v2s-encoder", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="v2s-conditioner", daemon=True)
 
-    def __enter__(self) -> _EncoderThread:
+    def __enter__(self) -> _LookingThread:
         self._thread.start()
         return self
 
@@ -208,7 +207,7 @@ class _EncoderThread:
                 self._results.get_nowait()
             self._thread.join(0.02)
 
-    def next(self, wait: bool) -> _Encoded | SoundFailure | None:
+    def next(self, wait: bool) -> _Looked | SoundFailure | None:
         """The next result; None where none is ready (`wait` false) or none will come; raises what the thread raised."""
         if self._ended:
             return None
@@ -228,24 +227,20 @@ class _EncoderThread:
             for number, request in enumerate(self._requests):
                 if self._left.is_set():
                     return
-                self._results.put(self._encode(number, request, done, total))
+                self._results.put(self._look(number, request, done, total))
                 done += len(request.picture_times)
             self._results.put(None)
         except BaseException as error:  # raised again in the reader's thread
             self._results.put(error)
 
-    def _encode(self, number: int, request: SoundRequest, before: int, total: int) -> _Encoded | SoundFailure:
+    def _look(self, number: int, request: SoundRequest, before: int, total: int) -> _Looked | SoundFailure:
         def report(event: ProgressEvent) -> None:
             if self._left.is_set():
                 raise CancelledError("the reader has left")
             self._progress.step("encode", before + event.done, total, request.label)
 
         try:
-            envelope = self._encoder.envelope(
-                request.media, request.picture_times, Progress(report, self._progress.cancel)
-            )
+            prepared = self._conditioner.prepare(request, Progress(report, self._progress.cancel))
         except MediaError as error:
             return SoundFailure(request, error)
-        steps = steps_covering(request.length, ENVELOPE_LENGTH)
-        envelope = Envelope(envelope.loudness[:steps], envelope.onset[:steps])
-        return _Encoded(number, request, envelope.with_cues(request.cues) if request.cues else envelope)
+        return _Looked(number, request, prepared)

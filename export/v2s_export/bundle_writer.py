@@ -15,19 +15,23 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from v2s_engine.bundle import (
+    CARD,
     DESCRIPTION,
     ENCODER,
     FORMAT,
     SAMPLER,
+    STATE,
     TRAINABLE,
     Bundle,
-    file_digest,
+    bundle_files,
     load_bundle,
 )
+from v2s_engine.digest import file_digest
 from v2s_engine.errors import OutputError
 from v2s_engine.options import ModelConfig
 from v2s_engine.sampling.fold import fold_weights
 from v2s_engine.sampling.weights import Precision
+from v2s_export.card import model_card
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,18 @@ class BundleContent:
     sampler_parameters: Mapping[str, NDArray[np.float32]]
     """The SampleRNN, unfolded, weight norm removed; names as in `v2s_engine.model.samplernn.SampleRNN`."""
     encoder_parameters: Mapping[str, NDArray[np.float32]]
-    """The timing network; names as in `v2s_engine.vision.timing_network`."""
+    """The encoder's networks as far as `train.safetensors` holds them: the timing network (names as in
+    `v2s_engine.vision.timing_network`), or `pictures.*` and `motion.*` of the visual encoder but for VGG19."""
     encoder_onnx: Path
-    """The exported timing network, copied into the bundle."""
+    """The exported encoder, copied into the bundle."""
     summary: str
     """What the model is, and what it is not, in a few sentences."""
     licence: str
     """Licence of the weights."""
+    state_onnx: Path | None = None
+    """The exported network from features to states; wanted by `sequence` and `flow`, and by no other."""
+    visual: Mapping[str, Any] = field(default_factory=dict)
+    """Where the visual encoder's weights came from, their digests, and its precision."""
     temperature: float = 1.0
     precision: Precision = "fp16"
     """How the folded weights are stored; arithmetic is always float32."""
@@ -89,6 +98,8 @@ def _write_files(content: BundleContent, folder: Path) -> None:
     halved = {name: np.ascontiguousarray(value, dtype=np.float16) for name, value in trainable.items()}
     save_file(halved, folder / TRAINABLE)
     shutil.copyfile(content.encoder_onnx, folder / ENCODER)
+    if content.state_onnx is not None:
+        shutil.copyfile(content.state_onnx, folder / STATE)
     description = {
         "format": FORMAT,
         "name": content.name,
@@ -97,13 +108,16 @@ def _write_files(content: BundleContent, folder: Path) -> None:
         "config": content.config.to_json(),
         "temperature": content.temperature,
         "precision": content.precision,
-        "files": {name: file_digest(folder / name) for name in (ENCODER, SAMPLER, TRAINABLE)},
+        "files": {name: file_digest(folder / name) for name in bundle_files(content.config)},
         "training": dict(content.training),
         "encoder_training": dict(content.encoder_training),
         "quality": dict(content.quality),
         "material": content.material,
     }
-    for path in folder.iterdir():
-        path.chmod(0o644)  # safetensors writes files that only their owner can read
+    if content.visual:
+        description["visual"] = dict(content.visual)
     text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"
     (folder / DESCRIPTION).write_text(text, encoding="utf-8")
+    (folder / CARD).write_text(model_card(description), encoding="utf-8")
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors writes files that only their owner can read

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
-
-import numpy as np
+from typing import get_args
 
 from v2s_engine.bundle import Bundle
 from v2s_engine.errors import UsageError
 from v2s_engine.model.samplernn import SampleRNN
+from v2s_engine.options import ModelConfig
 from v2s_engine.sampling.weights import Precision
 from v2s_engine.train.checkpoint import read_checkpoint
 from v2s_engine.train.parameters import numpy_parameters
-from v2s_engine.train.timing import REPORT as TIMING_REPORT
-from v2s_engine.train.timing_data import scene_clip
-from v2s_engine.vision.timing_network import read_network
 from v2s_export.bundle_writer import BundleContent, write_bundle
-from v2s_export.onnx_encoder import export_encoder
-from v2s_export.parity import Parity, require_parity
-
-_PARITY_SCENE = 2_000_000  # a rendered scene that no training uses
+from v2s_export.exported_encoder import ExportedEncoder, VisualWeights, export_timing, export_visual, json_object
+from v2s_export.parity import Parity
 
 
 @dataclass(frozen=True)
@@ -33,61 +26,97 @@ class ExportOptions:
     name: str
     sampler: Path
     """Checkpoint of `v2s train`; its averaged weights are taken."""
-    timing: Path
-    """Weights of `v2s train-timing`, encoder.safetensors; its report.json lies beside it."""
     output: Path
     """Folder of the new bundle."""
     summary: str
     licence: str
     temperature: float
     precision: str
+    """How the sampler's weights are stored: one of `Precision`."""
+    timing: Path | None = None
+    """For `envelope`: weights of `v2s train-timing`, encoder.safetensors; its report.json lies beside it."""
+    weights: str | None = None
+    """For `frame`, `sequence`, `flow`: weights of the picture network: `default`, a path, or `random[:SEED]`."""
+    motion_weights: str | None = None
+    """For `flow`: weights of the motion network: a path, or `random[:SEED]`."""
+    encoder_precision: str = "fp32"
+    """What encoder.onnx computes in: one of `Precision`."""
+    parity_clip: Path | None = None
+    """A clip on whose pictures ONNX Runtime is held against PyTorch; None: a rendered scene."""
     quality: Path | None = None
     """JSON with what was measured, copied into bundle.json."""
     force: bool = False
 
 
 def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
-    """Write a bundle and check its encoder against PyTorch on the pictures of a rendered scene.
+    """Write a bundle and check its encoder against PyTorch.
 
-    Raises `BundleDamagedError` for files that are not what they should be, `OutputError` where the folder exists.
+    Raises `UsageError` where the options do not fit the checkpoint's conditioning, `BundleDamagedError` for files that
+    are not what they should be, `OutputError` where the folder exists, and the errors of media for the parity clip.
     """
-    precision = next((known for known in get_args(Precision) if known == options.precision), None)
-    if precision is None:
-        raise UsageError(f"--precision must be one of {', '.join(get_args(Precision))}; got {options.precision!r}")
+    precision = _precision("--precision", options.precision)
+    encoder_precision = _precision("--encoder-precision", options.encoder_precision)
+    quality = json_object(options.quality) if options.quality else {}
     checkpoint = read_checkpoint(options.sampler)
-    sampler = SampleRNN(checkpoint.config)
+    config = checkpoint.config
+    _check_fit(options, config)
+    sampler = SampleRNN(config)
     sampler.load_state_dict(checkpoint.averaged)
-    network = read_network(options.timing)
     with tempfile.TemporaryDirectory() as folder:
-        encoder = export_encoder(network, Path(folder) / "encoder.onnx")
-        seen = scene_clip(_PARITY_SCENE, Path(folder)).looks.network_input()
-        parity = require_parity(network, encoder, seen)
+        encoder = _export_encoder(options, encoder_precision, sampler, Path(folder))
         content = BundleContent(
             name=options.name,
-            config=checkpoint.config,
+            config=config,
             sampler_parameters=numpy_parameters(sampler),
-            encoder_parameters={
-                name: tensor.detach().float().numpy().astype(np.float32)
-                for name, tensor in network.state_dict().items()
-            },
-            encoder_onnx=encoder,
+            encoder_parameters=encoder.parameters,
+            encoder_onnx=encoder.onnx,
+            state_onnx=encoder.state_onnx,
+            visual=encoder.visual,
             summary=options.summary,
             licence=options.licence,
             temperature=options.temperature,
             precision=precision,
             training={"steps": checkpoint.step, "samples": checkpoint.samples},
             material=checkpoint.material,
-            encoder_training=_json_object(options.timing.with_name(TIMING_REPORT)),
-            quality=_json_object(options.quality) if options.quality else {},
+            encoder_training=encoder.training,
+            quality=quality,
         )
-        return write_bundle(content, options.output, force=options.force), parity
+        return write_bundle(content, options.output, force=options.force), encoder.parity
 
 
-def _json_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is wanted for bundle.json and cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path} is wanted for bundle.json as one JSON object; it holds {type(content).__name__}")
-    return content
+def _export_encoder(options: ExportOptions, precision: Precision, sampler: SampleRNN, folder: Path) -> ExportedEncoder:
+    if options.timing is not None:
+        return export_timing(options.timing, folder, options.parity_clip)
+    assert options.weights is not None  # noqa: S101 - `_check_fit` saw to it
+    weights = VisualWeights(options.weights, options.motion_weights, precision)
+    return export_visual(sampler.config, weights, sampler.eval(), folder, options.parity_clip)
+
+
+def _check_fit(options: ExportOptions, config: ModelConfig) -> None:
+    """Raise `UsageError` where other weights are given than the conditioning takes."""
+    name = config.conditioning
+    wanted = {"envelope": ("--timing",), "flow": ("--weights", "--motion-weights")}.get(name, ("--weights",))
+    values = {
+        "--timing": options.timing,
+        "--weights": options.weights,
+        "--motion-weights": options.motion_weights,
+    }
+    given = tuple(option for option, value in values.items() if value is not None)
+    if given != wanted:
+        raise UsageError(
+            f"the conditioning of {options.sampler} is {name!r}, which takes {' and '.join(wanted)}; got "
+            f"{' and '.join(given) or 'none of them'}. See `v2s export --help` for what each of them is"
+        )
+    if name == "envelope" and options.encoder_precision != "fp32":
+        raise UsageError(
+            "--encoder-precision fp16 is for the conditionings frame, sequence and flow; the timing network of "
+            "'envelope' is small and always fp32"
+        )
+
+
+def _precision(option: str, value: str) -> Precision:
+    for known in get_args(Precision):
+        if known == value:
+            found: Precision = known
+            return found
+    raise UsageError(f"{option} must be one of {', '.join(get_args(Precision))}; got {value!r}")

@@ -45,6 +45,7 @@ def score(
         plan=PlanOptions(
             bundle_digest=facts.digest,
             sound_classes=facts.sound_classes,
+            obeys_cues=facts.obeys_cues,
             sound=sound,
             sound_force=sound_force,
             seed=seed,

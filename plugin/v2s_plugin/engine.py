@@ -18,7 +18,7 @@ def open_bundle(name_or_path: str) -> tuple[Bundle, BundleFacts]:
     from v2s_engine.bundle import load_bundle  # noqa: PLC0415
 
     bundle = load_bundle(name_or_path)
-    return bundle, BundleFacts(bundle.name, bundle.digest, bundle.sound_classes)
+    return bundle, BundleFacts(bundle.name, bundle.digest, bundle.sound_classes, bundle.obeys_cues)
 
 
 def open_pipeline(bundle: Bundle, device: str) -> SoundPipeline:

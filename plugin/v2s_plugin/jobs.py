@@ -42,6 +42,8 @@ class PlanOptions:
     bundle_digest: str
     sound_classes: tuple[str, ...]
     """The classes that the bundle can sound like."""
+    obeys_cues: bool = True
+    """Whether the bundle can start a sound where a marker says; if not, clips with cues are skipped."""
     sound: str | None = None
     """Class of the clips that nothing else is noted on."""
     sound_force: str | None = None
@@ -189,7 +191,8 @@ def _clip_jobs(
         return
     for wish in wishes:
         if wish.sound_class in choice.known:
-            yield _job(clip, footage, wish, notes.cues, options)
+            job = _job(clip, footage, wish, notes.cues, options)
+            yield job if options.obeys_cues or not job.cues else _cue_in_vain(len(job.cues))
         else:
             known = ", ".join(choice.known)
             yield Obstacle(
@@ -260,6 +263,13 @@ def _too_short(duration: Fraction, frame_rate: float) -> Obstacle | None:
     if rate is not None and duration * rate < 1:
         return Obstacle("it is shorter than one frame", "remove the clip, or make it longer")
     return None
+
+
+def _cue_in_vain(count: int) -> Obstacle:
+    return Obstacle(
+        f"it carries {count} v2s:cue, and this bundle cannot start a sound where a marker says",
+        "choose a bundle with envelope conditioning (such as --bundle starter), or take the marker off",
+    )
 
 
 def _frame_rate(clip: Any) -> float:

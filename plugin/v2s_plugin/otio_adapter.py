@@ -92,5 +92,7 @@ def _options(asked: dict[str, Any], facts: Any) -> Any:
     from v2s_plugin.scoring import ScoreOptions  # noqa: PLC0415
 
     rate = int(asked.pop("rate", DELIVERY_RATE))
-    planned = PlanOptions(bundle_digest=facts.digest, sound_classes=facts.sound_classes, **asked)
+    planned = PlanOptions(
+        bundle_digest=facts.digest, sound_classes=facts.sound_classes, obeys_cues=facts.obeys_cues, **asked
+    )
     return ScoreOptions(plan=planned, bundle=facts, rate=rate)

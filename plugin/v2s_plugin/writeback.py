@@ -32,6 +32,8 @@ class BundleFacts:
     name: str
     digest: str
     sound_classes: tuple[str, ...]
+    obeys_cues: bool = True
+    """Whether markers `v2s:cue` can be obeyed; not written to the timeline."""
 
 
 @dataclass(frozen=True)

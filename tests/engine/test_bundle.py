@@ -1,13 +1,17 @@
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from v2s_engine.bundle import bundle_files, known_bundles, load_bundle
+from v2s_engine.bundle import Bundle, bundle_files, known_bundles, load_bundle
 from v2s_engine.digest import file_digest
 from v2s_engine.errors import BundleDamagedError, BundleNotFoundError
-from v2s_engine.options import ModelConfig
+from v2s_engine.options import ConditioningName, ModelConfig
+
+FILES = bundle_files(ModelConfig(("dog",)))
 
 
 def make(folder: Path, **changes: Any) -> Path:
@@ -99,3 +103,45 @@ def test_the_starter_is_small_and_says_what_it_is_made_of() -> None:
     assert all(each["licence"] and each["attribution"] and each["sha256"] for each in material)
     assert bundle.description["summary"]
     assert bundle.description["licence"]
+
+
+def test_the_starter_is_what_it_was() -> None:
+    """Timelines remember the digest: another one would have every sound made again."""
+    bundle = load_bundle("starter")
+    assert bundle.digest == "b57e29a891344d715ca3f09afb9fc1961daadb1aec4eae8c58ce27ecfe164ab0"
+    assert bundle.config.conditioning == "envelope"
+    assert bundle.obeys_cues
+    assert bundle.state_path is None
+
+
+@pytest.mark.parametrize(("conditioning", "count"), [("frame", 3), ("sequence", 4), ("flow", 4)])
+def test_the_files_depend_on_the_conditioning(
+    paper_bundle: Callable[[ConditioningName], Bundle], conditioning: ConditioningName, count: int
+) -> None:
+    bundle = paper_bundle(conditioning)
+    assert set(bundle.description["files"]) == set(bundle_files(bundle.config))
+    assert len(bundle_files(bundle.config)) == count
+    assert (bundle.state_path is None) == (conditioning == "frame")
+    assert not bundle.obeys_cues
+
+
+def test_a_network_that_the_conditioning_wants_must_be_there(
+    paper_bundle: Callable[[ConditioningName], Bundle], tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(paper_bundle("sequence").path, folder)
+    (folder / "conditioning.onnx").unlink()
+    with pytest.raises(BundleDamagedError, match=r"lacks conditioning\.onnx"):
+        load_bundle(str(folder))
+    description = json.loads((folder / "bundle.json").read_text())
+    del description["files"]["conditioning.onnx"]
+    (folder / "bundle.json").write_text(json.dumps(description))
+    with pytest.raises(BundleDamagedError, match=r"must give the hashes of encoder\.onnx, conditioning\.onnx"):
+        load_bundle(str(folder))
+
+
+def test_the_card_may_be_edited(tmp_path: Path) -> None:
+    folder = make(tmp_path / "b")
+    before = load_bundle(str(folder)).digest
+    (folder / "MODEL_CARD.md").write_text("my notes")
+    assert load_bundle(str(folder)).digest == before

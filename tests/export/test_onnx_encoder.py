@@ -15,7 +15,7 @@ from v2s_engine.vision.encoder import Encoder
 from v2s_engine.vision.features import PICTURE_SIZE, Looks, observe
 from v2s_engine.vision.timing_network import CONTEXT, TimingNetwork
 from v2s_export.onnx_encoder import export_encoder
-from v2s_export.parity import LOUDNESS_TOLERANCE, measure_parity, require_parity
+from v2s_export.parity import LOUDNESS_TOLERANCE, measure_parity
 
 torch.set_num_threads(1)
 
@@ -50,10 +50,10 @@ def test_onnx_and_pytorch_agree_for_any_number_of_pictures(
 ) -> None:
     made, path = exported
     for count in (1, 2, 2 * CONTEXT + 1, 50):
-        parity = require_parity(made, path, features[:count])
+        parity = measure_parity(made, path, features[:count]).require()
         assert parity.pictures == count
-        assert parity.loudness < LOUDNESS_TOLERANCE
-        assert parity.relative < 0.01
+        assert parity.of("loudness").absolute < LOUDNESS_TOLERANCE
+        assert max(each.relative for each in parity.differences) < 0.01
 
 
 def test_the_network_is_left_as_it_was(exported: tuple[TimingNetwork, Path], features: NDArray[np.float32]) -> None:
@@ -64,8 +64,8 @@ def test_the_network_is_left_as_it_was(exported: tuple[TimingNetwork, Path], fea
 
 
 def test_another_network_is_found_out(exported: tuple[TimingNetwork, Path], features: NDArray[np.float32]) -> None:
-    with pytest.raises(BundleDamagedError, match=r"loudness is off by .* dB \(at most 0\.01\)"):
-        require_parity(network(seed=1), exported[1], features)
+    with pytest.raises(BundleDamagedError, match=r"of a clip: loudness within .*limit 1\.0e-02"):
+        measure_parity(network(seed=1), exported[1], features).require()
 
 
 def test_the_file_stands_alone_and_says_how_far_it_looks(exported: tuple[TimingNetwork, Path]) -> None:

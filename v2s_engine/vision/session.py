@@ -17,6 +17,13 @@ CPU = ("CPUExecutionProvider",)
 _ONLY_ERRORS = 3
 
 
+def available_providers() -> tuple[str, ...]:
+    """Execution providers that the installed ONNX Runtime was built with; whether they start is another matter."""
+    import onnxruntime  # noqa: PLC0415 - heavy, and not needed to import this package
+
+    return tuple(onnxruntime.get_available_providers())
+
+
 def open_session(path: Path, providers: Sequence[str] = CPU, threads: int = 1) -> InferenceSession:
     """Open an ONNX model on exactly the execution providers asked for.
 
@@ -25,14 +32,14 @@ def open_session(path: Path, providers: Sequence[str] = CPU, threads: int = 1) -
     """
     import onnxruntime  # noqa: PLC0415 - heavy, and not needed to import this package
 
-    known = onnxruntime.get_available_providers()
+    known = available_providers()
     if missing := [name for name in providers if name not in known]:
         raise DeviceError(
             f"ONNX Runtime has no {', '.join(missing)} here; it has: {', '.join(known)}. "
             "Choose another device, or install the onnxruntime package for this one"
         )
     if not path.is_file():
-        raise BundleNotFoundError(f"no encoder at {path}; wanted a bundle's encoder.onnx: export it again")
+        raise BundleNotFoundError(f"no encoder at {path}; wanted a bundle's {path.name}: export it again")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -37,7 +37,9 @@ def demo_command(
     check_device(device)
     model, facts = open_bundle(bundle)
     options = ScoreOptions(
-        plan=PlanOptions(bundle_digest=facts.digest, sound_classes=facts.sound_classes, seed=seed),
+        plan=PlanOptions(
+            bundle_digest=facts.digest, sound_classes=facts.sound_classes, obeys_cues=facts.obeys_cues, seed=seed
+        ),
         bundle=facts,
         force=force,
     )

@@ -13,7 +13,29 @@ CheckpointOption = Annotated[
     Path, typer.Option("--checkpoint", metavar="CKPT", help="What `v2s train` left: its averaged weights are exported.")
 ]
 TimingOption = Annotated[
-    Path, typer.Option("--timing", metavar="WEIGHTS", help="The encoder.safetensors that `v2s train-timing` left.")
+    Path | None,
+    typer.Option(
+        "--timing", metavar="FILE", help="For envelope: the encoder.safetensors that `v2s train-timing` left."
+    ),
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="default|FILE|random",
+        help="For frame, sequence, flow: weights of the picture network; default: torchvision's VGG19.",
+    ),
+]
+MotionWeightsOption = Annotated[
+    str | None,
+    typer.Option("--motion-weights", metavar="FILE|random", help="For flow: weights of the motion network."),
+]
+EncoderPrecisionOption = Annotated[
+    str, typer.Option("--encoder-precision", metavar="fp32|fp16", help="What the picture network computes in.")
+]
+ParityClipOption = Annotated[
+    Path | None,
+    typer.Option("--parity-clip", metavar="CLIP", help="Real pictures to hold the export against PyTorch with."),
 ]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the new bundle.")]
 NameOption = Annotated[str, typer.Option("--name", metavar="NAME", help="The bundle's name.")]
@@ -30,10 +52,14 @@ QualityOption = Annotated[
 
 def export_command(
     checkpoint: CheckpointOption,
-    timing: TimingOption,
     output: OutputOption,
     name: NameOption,
     *,
+    timing: TimingOption = None,
+    weights: WeightsOption = None,
+    motion_weights: MotionWeightsOption = None,
+    encoder_precision: EncoderPrecisionOption = "fp32",
+    parity_clip: ParityClipOption = None,
     summary: SummaryOption = "",
     licence: LicenceOption = "not stated",
     temperature: TemperatureOption = 1.0,
@@ -44,7 +70,9 @@ def export_command(
 ) -> int:
     """Turn checkpoints into a bundle.
 
-    The encoder goes to ONNX and is checked against PyTorch; the sampler's weights are folded.
+    The encoder goes to ONNX and is checked against PyTorch; the sampler's weights are folded. What the encoder is made
+    from depends on the checkpoint: --timing for envelope, --weights for frame and sequence, both --weights and
+    --motion-weights for flow.
     """
     from v2s_plugin.cli.answers import EXIT_DONE, answer_json
     from v2s_plugin.cli.extras import needs_extra
@@ -57,6 +85,10 @@ def export_command(
         name=name,
         sampler=checkpoint,
         timing=timing,
+        weights=weights,
+        motion_weights=motion_weights,
+        encoder_precision=encoder_precision,
+        parity_clip=parity_clip,
         output=output,
         summary=summary,
         licence=licence,
@@ -66,10 +98,10 @@ def export_command(
         force=force,
     )
     bundle, parity = export_checkpoints(options)
-    say(
-        f"encoder against PyTorch on {parity.pictures} pictures: loudness within {parity.loudness:.1e} dB, "
-        f"onsets within {parity.onset:.1e}"
-    )
+    say(f"encoder against PyTorch on {parity.pictures} pictures of {parity.source}:")
+    for each in parity.differences:
+        say(f"  {each}")
+    say(f"  by {', '.join(parity.providers)}; ONNX Runtime has {', '.join(parity.available)}")
     if as_json:
         answer_json({"bundle": str(bundle.path), "digest": bundle.digest, "sound_classes": list(bundle.sound_classes)})
     else:

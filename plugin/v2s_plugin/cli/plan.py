@@ -36,6 +36,7 @@ def plan_command(
     options = PlanOptions(
         bundle_digest=facts.digest,
         sound_classes=facts.sound_classes,
+        obeys_cues=facts.obeys_cues,
         sound=sound,
         sound_force=sound_force,
         existing=existing,

@@ -1,0 +1,195 @@
+"""The visual encoder of the paper's conditionings as shipped: what a clip's pictures look like, by ONNX Runtime.
+
+encoder.onnx        pictures [N, S, S, 3] uint8 (and flow [N, 2 L, S, S]) -> features [N, V]
+conditioning.onnx   features [T, V] of one window -> state [1, d], where the model starts from pictures
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2s_engine.errors import BundleDamagedError, UsageError
+from v2s_engine.options import ModelConfig, VisualConfig
+from v2s_engine.progress import Progress
+from v2s_engine.vision.flow import Flow, open_flow
+from v2s_engine.vision.flow_stack import FlowStacks
+from v2s_engine.vision.framing import read_framed
+from v2s_engine.vision.session import CPU, open_session
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+CHUNK = 4
+"""Pictures that go through the networks at once. More cost memory and no time is won on a CPU."""
+
+PICTURES, FLOW, FEATURES, STATE = "pictures", "flow", "features", "state"
+"""Names of the models' inputs and outputs."""
+
+FORMAT_KEY, FORMAT = "v2s_format", "visual-1"
+VISUAL_KEY = "v2s_visual"
+"""Entries in encoder.onnx's metadata: what it is, and its `VisualConfig` as JSON."""
+
+_Pictures = NDArray[np.uint8]
+_Floats = NDArray[np.float32]
+_Item = TypeVar("_Item")
+
+
+class PictureEncoder:
+    """The networks of a bundle whose conditioning is `frame`, `sequence` or `flow`. Raises as `open_session`.
+
+    `state_path` is `conditioning.onnx`, or None for `frame`; `threads` is how many threads a network may use. How a
+    clip is cut into chunks does not show in the result beyond the rounding of sums. Raises `BundleDamagedError` where a
+    model is not the one that `config` speaks of.
+    """
+
+    def __init__(
+        self,
+        encoder_path: Path,
+        state_path: Path | None,
+        config: ModelConfig,
+        providers: Sequence[str] = CPU,
+        *,
+        threads: int = 1,
+        chunk: int = CHUNK,
+    ) -> None:
+        if config.visual is None:
+            raise UsageError(f"conditioning {config.conditioning!r} has no visual encoder; use `Encoder`")
+        self.config = config
+        self._visual: VisualConfig = config.visual
+        self._chunk = chunk
+        self._flow = open_flow(config.visual.flow_method) if config.visual.motion_features else None
+        self._encoder = open_session(encoder_path, providers, threads)
+        _check_encoder(self._encoder, encoder_path, config.visual)
+        self._state: InferenceSession | None = None
+        if config.starts_from_pictures:
+            if state_path is None:
+                raise UsageError(f"conditioning {config.conditioning!r} wants conditioning.onnx; got no path")
+            self._state = open_session(state_path, providers, threads)
+            _check_ends(self._state, state_path, {FEATURES: [config.feature_size]}, {STATE: [config.hidden_size]})
+
+    @property
+    def providers(self) -> list[str]:
+        """Execution providers that the encoder runs on."""
+        return list(self._encoder.get_providers())
+
+    def features(self, path: Path, times: Sequence[Fraction], progress: Progress | None = None) -> _Floats:
+        """Features `[N, V]` of the pictures on screen at `times`, 64 ms apart.
+
+        `times` are seconds from the file's first picture; falling for a reversed clip. Raises the errors of
+        `read_pictures`, and `CancelledError`.
+        """
+        return self._joined(self._chunks(self._framed(path, times), len(times), progress, path.name))
+
+    def features_of(self, pictures: Iterable[_Pictures], progress: Progress | None = None) -> _Floats:
+        """Features `[N, V]` of N pictures `[S, S, 3]` that come 64 ms apart."""
+        held = list(pictures)
+        return self._joined(self._chunks(held, len(held), progress))
+
+    def windows(self, path: Path, times: Sequence[Fraction], progress: Progress | None = None) -> Iterator[_Floats]:
+        """The same, in stretches of `encoder_window` pictures; the last one is as long as what is left."""
+        held: list[_Floats] = []
+        count, each = 0, self.config.encoder_window
+        for chunk in self._chunks(self._framed(path, times), len(times), progress, path.name):
+            held.append(chunk)
+            count += len(chunk)
+            while count >= each:
+                joined = np.concatenate(held)
+                yield joined[:each]
+                held, count = [joined[each:]], count - each
+        if count:
+            yield np.concatenate(held)
+
+    def state(self, features: _Floats) -> _Floats:
+        """The state `[d]` that a whole window of features `[T, V]` gives. Raises `UsageError` where there is none."""
+        if self._state is None:
+            raise UsageError("the conditioning frame has no state: give the sampler the features themselves")
+        state: _Floats = self._state.run([STATE], {FEATURES: features})[0][0]
+        return state
+
+    def _framed(self, path: Path, times: Sequence[Fraction]) -> Iterable[_Pictures]:
+        return read_framed(path, times, self._visual.picture_size) if times else ()
+
+    def _joined(self, chunks: Iterable[_Floats]) -> _Floats:
+        held = list(chunks)
+        return np.concatenate(held) if held else np.zeros((0, self.config.feature_size), np.float32)
+
+    def _chunks(
+        self, pictures: Iterable[_Pictures], count: int, progress: Progress | None, item: str = ""
+    ) -> Iterator[_Floats]:
+        progress, done = progress or Progress(), 0
+        for inputs in self._inputs(pictures):
+            features: _Floats = self._encoder.run([FEATURES], inputs)[0]
+            done += len(features)
+            progress.step("encode", done, count, item)
+            yield features
+
+    def _inputs(self, pictures: Iterable[_Pictures]) -> Iterator[dict[str, NDArray[np.generic]]]:
+        """What the network is given, `chunk` pictures at a time."""
+        if self._flow is None:
+            for some in _chunked(pictures, self._chunk):
+                yield {PICTURES: np.stack(some)}
+            return
+        for pairs in _chunked(_with_stacks(pictures, self._flow.restarted(), self._visual.flow_stack), self._chunk):
+            yield {
+                PICTURES: np.stack([picture for picture, _ in pairs]),
+                FLOW: np.stack([stack for _, stack in pairs]),
+            }
+
+
+def visual_metadata(visual: VisualConfig) -> dict[str, str]:
+    """What encoder.onnx says of itself."""
+    return {FORMAT_KEY: FORMAT, VISUAL_KEY: json.dumps(asdict(visual), sort_keys=True)}
+
+
+def _with_stacks(pictures: Iterable[_Pictures], flow: Flow, length: int) -> Iterator[tuple[_Pictures, _Floats]]:
+    """Every picture with the stack of flow fields around it; a stack is complete some pictures later."""
+    stacks, waiting = FlowStacks(length), deque[_Pictures]()
+    for picture in pictures:
+        waiting.append(picture)
+        stack = stacks.add(flow.step(picture))
+        if stack is not None:
+            yield waiting.popleft(), stack
+    yield from zip(waiting, stacks.rest(), strict=True)
+
+
+def _chunked(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Lists of `size` items; the last may be shorter (`itertools.batched` wants Python 3.12)."""
+    waiting = iter(items)
+    while some := list(islice(waiting, size)):
+        yield some
+
+
+def _check_encoder(session: InferenceSession, path: Path, visual: VisualConfig) -> None:
+    size = visual.picture_size
+    wanted = {PICTURES: [size, size, 3]}
+    if visual.motion_features:
+        wanted[FLOW] = [2 * visual.flow_stack, size, size]
+    said, meant = dict(session.get_modelmeta().custom_metadata_map), visual_metadata(visual)
+    if any(said.get(key) != value for key, value in meant.items()):
+        raise BundleDamagedError(
+            f"{path} is another visual encoder than bundle.json says: its metadata are {said}, wanted {meant}; "
+            "export the bundle again"
+        )
+    _check_ends(session, path, wanted, {FEATURES: [visual.feature_size]})
+
+
+def _check_ends(
+    session: InferenceSession, path: Path, inputs: dict[str, list[int]], outputs: dict[str, list[int]]
+) -> None:
+    got_in = {end.name: list(end.shape)[1:] for end in session.get_inputs()}
+    got_out = {end.name: list(end.shape)[1:] for end in session.get_outputs()}
+    if (got_in, got_out) != (inputs, outputs):
+        raise BundleDamagedError(
+            f"{path} does not belong to this model: wanted inputs {inputs} and outputs {outputs}, sizes but the first, "
+            f"got {got_in} and {got_out}; export the bundle again"
+        )
