@@ -162,7 +162,8 @@ def _sizes(config: ModelConfig, description: Mapping[str, Any]) -> Iterator[str]
     training = description.get("training") or {}
     if samples := training.get("samples"):
         hours = samples / SAMPLE_RATE / 3600
-        yield f"Trained for {training.get('steps', '?')} steps on {hours:.1f} hours of sound, repeats counted"
+        start = f", from the weights of {training['started_from']}" if training.get("started_from") else ""
+        yield f"Trained for {training.get('steps', '?')} steps on {hours:.1f} hours of sound, repeats counted{start}"
     precision = description.get("precision", "fp32")
     yield f"Weights stored in {precision}, sampled at temperature {description['temperature']}"
     for name, digest in (description.get("files") or {}).items():

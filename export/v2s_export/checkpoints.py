@@ -5,14 +5,14 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from v2s_engine.bundle import Bundle
 from v2s_engine.errors import UsageError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig
 from v2s_engine.sampling.weights import Precision
-from v2s_engine.train.checkpoint import read_checkpoint
+from v2s_engine.train.checkpoint import Checkpoint, read_checkpoint
 from v2s_engine.train.parameters import numpy_parameters
 from v2s_export.bundle_writer import BundleContent, write_bundle
 from v2s_export.exported_encoder import ExportedEncoder, VisualWeights, export_timing, export_visual, json_object
@@ -76,12 +76,17 @@ def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
             licence=options.licence,
             temperature=options.temperature,
             precision=precision,
-            training={"steps": checkpoint.step, "samples": checkpoint.samples},
+            training=_training(checkpoint),
             material=checkpoint.material,
             encoder_training=encoder.training,
             quality=quality,
         )
         return write_bundle(content, options.output, force=options.force), encoder.parity
+
+
+def _training(checkpoint: Checkpoint) -> dict[str, Any]:
+    started = {"started_from": checkpoint.started_from} if checkpoint.started_from else {}
+    return {"steps": checkpoint.step, "samples": checkpoint.samples, **started}
 
 
 def _export_encoder(options: ExportOptions, precision: Precision, sampler: SampleRNN, folder: Path) -> ExportedEncoder:

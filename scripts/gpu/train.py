@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=12_000, help="optimiser steps in all, over all slices")
     parser.add_argument("--rows", type=int, default=128)
     parser.add_argument("--from", dest="run", type=Path, help="folder that the slice before left")
+    parser.add_argument("--start-from", help="checkpoint or bundle whose weights the first slice begins with")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     return parser
 
@@ -76,6 +77,7 @@ def _sound_options(arguments: argparse.Namespace) -> SessionOptions:
         classes=tuple(arguments.classes),
         manifest=arguments.manifest,
         preset=preset,
+        origin=arguments.start_from,
         resume=arguments.run is not None,
         max_hours=arguments.minutes / 60,
     )
@@ -93,6 +95,7 @@ def _clip_options(arguments: argparse.Namespace) -> ClipSessionOptions:
         motion_weights=arguments.motion_weights,
         cache=arguments.cache,
         workers=8,
+        origin=arguments.start_from,
         resume=arguments.run is not None,
         max_hours=arguments.minutes / 60,
         previews=PreviewOptions((1.0,), 8_000),  # on the CPU: half a second at the paper's size

@@ -27,7 +27,8 @@ def checkpoint(folder: Path, config: ModelConfig) -> Path:
     state = (torch.zeros(1, config.hidden_size), torch.zeros(1, config.hidden_size))
     path = folder / "last.ckpt"
     material = [{"file": "dog/a.mp4", "sound_class": "dog", "duration": 4.0, "licence": "CC0", "attribution": "Ann"}]
-    write_checkpoint(Checkpoint(config, 5, 16_000, weights, weights, {}, state, {}, material), path)
+    made = Checkpoint(config, 5, 16_000, weights, weights, {}, state, {}, material, started_from="starter")
+    write_checkpoint(made, path)
     return path
 
 
@@ -53,7 +54,10 @@ def test_a_checkpoint_of_flow_becomes_a_bundle(tmp_path: Path, capsys: pytest.Ca
     assert (visual["picture_weights"], visual["encoder_precision"]) == ("random:1, not trained", "fp16")
     assert len(visual["picture_weights_sha256"]) == len(visual["motion_weights_sha256"]) == 64
     assert bundle.description["material"][0]["attribution"] == "Ann"
-    assert "Ann" in (bundle.path / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert bundle.description["training"] == {"steps": 5, "samples": 16_000, "started_from": "starter"}
+    card = (bundle.path / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "Ann" in card
+    assert "from the weights of starter" in card
     stored = load_file(bundle.path / "train.safetensors")
     assert {"sampler.pictures.gru.weight_ih_l0", "encoder.pictures.classifier.0.weight"} <= set(stored)
 

@@ -98,6 +98,26 @@ def test_training_on_clips(folder: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert (tmp_path / "each" / "bark" / "last.ckpt").exists()
 
 
+def test_own_sounds_are_learned_from_where_the_starter_stands(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    train = ["train", "--sounds", str(folder / "sounds"), "--preview-seconds", "0", "--no-tensorboard", "-o", str(run)]
+    assert main([*train, "--from", "starter", "--steps", "1"]) == 0
+    assert "started from starter: 24 of 24 weights; classes new to it: bark" in capsys.readouterr().err
+    again = [*train, "--resume", "--steps", "2", "--json", "--from"]
+    assert main([*again, "gone"]) == 0  # a training that stands there goes on with its own
+    told = capsys.readouterr()
+    assert json.loads(told.out)["step"] == 2
+    assert "started from" not in told.err
+
+    other = ["-o", str(tmp_path / "other"), "--from"]
+    assert main([*train, *other, "gone"]) == 1
+    assert main([*train, *other, "starter", "--hidden-size", "16"]) == 2
+    assert "hidden_size is 256 there and 16 here" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
 def test_recordings_and_clips_are_not_mixed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in (
         [],

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,7 +26,7 @@ from v2s_engine.corpus.brush import Brush, Paint, Picture
 from v2s_engine.corpus.clip_writer import write_clip_file
 from v2s_engine.corpus.stage_sounds import Maker, Samples, bell, drum, engine, sparks, water, whistle
 from v2s_engine.errors import UsageError
-from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE
+from v2s_engine.grid import FRAME_RATE, SAMPLE_RATE
 from v2s_engine.progress import Progress
 
 INDEX = "index.csv"
@@ -100,9 +101,14 @@ class StagedClip:
         """Samples at which a sound starts, rising."""
         return tuple(begin for begin, _ in self.spans)
 
+    @property
+    def picture_count(self) -> int:
+        """Pictures at `PICTURE_RATE`."""
+        return int(Fraction(len(self.sound), SAMPLE_RATE) * PICTURE_RATE)
+
     def pictures(self) -> Iterator[Picture]:
         """All pictures at `PICTURE_RATE`."""
-        for number in range(int(Fraction(len(self.sound), SAMPLE_RATE) * PICTURE_RATE)):
+        for number in range(self.picture_count):
             yield self.draw(float(number / PICTURE_RATE))
 
 
@@ -157,12 +163,17 @@ def write_stage(folder: Path, options: StageOptions, progress: Progress | None =
 
 
 def _states(clip: StagedClip) -> Iterator[tuple[str, str, str]]:
-    """What is to be seen and from when for how long, in seconds; stretches of less than two pictures are left out."""
+    """What is to be seen and from when for how long, in seconds; stretches of less than two pictures are left out.
+
+    From the first picture that shows it to the first that shows something else: between an event and the next picture
+    of the file, the one on screen still shows what was before.
+    """
     edges = [0, *(edge for span in clip.spans for edge in span), len(clip.sound)]
-    for number, (begin, end) in enumerate(itertools.pairwise(edges)):
-        if end - begin >= 2 * FRAME_LENGTH:
-            state = "sounding" if number % 2 else "silent"
-            yield state, str(Fraction(begin, SAMPLE_RATE)), str(Fraction(end - begin, SAMPLE_RATE))
+    count = clip.picture_count
+    shown = [min(count, math.ceil(Fraction(edge, SAMPLE_RATE) * PICTURE_RATE)) / PICTURE_RATE for edge in edges]
+    for number, (begin, end) in enumerate(itertools.pairwise(shown)):
+        if (end - begin) * FRAME_RATE >= 2:
+            yield "sounding" if number % 2 else "silent", str(begin), str(end - begin)
 
 
 def _write_csv(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> Path:

@@ -37,6 +37,7 @@ class EvaluationOptions:
     """Where decoded sounds and features are kept."""
     picture_weights: str = "default"
     motion_weights: str = ""
+    flow_weights: str = "default"
     clips: int | None = None
     """Clips per split at most, evenly over the categories; None for all."""
     device: str = "cpu"
@@ -92,7 +93,9 @@ def encoder_opener(options: EvaluationOptions) -> OpenEncoder:
         from v2s_engine.vision.visual_encoder import open_visual_encoder  # noqa: PLC0415
 
         motion = options.motion_weights if visual.motion_features else ""
-        return open_visual_encoder(visual, options.picture_weights, motion, device=options.device)
+        return open_visual_encoder(
+            visual, options.picture_weights, motion, flow_weights=options.flow_weights, device=options.device
+        )
 
     return open_encoder
 

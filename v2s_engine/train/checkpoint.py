@@ -38,6 +38,8 @@ class Checkpoint:
     """Samples per chunk, which the stream's state counts in; None in checkpoints that do not say."""
     best: tuple[float | None, int, int] = (None, 0, 0)
     """How the held-out loss went: the lowest, its step, and checkpoints since."""
+    started_from: str | None = None
+    """Name of the model whose weights it began with; None for random ones."""
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -59,6 +61,7 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "material": checkpoint.material,
         "chunk_length": checkpoint.chunk_length,
         "best": list(checkpoint.best),
+        "started_from": checkpoint.started_from,
     }
     try:
         with temporary.open("wb") as file:
@@ -96,4 +99,5 @@ def read_checkpoint(path: Path) -> Checkpoint:
         material=content["material"],
         chunk_length=content.get("chunk_length"),
         best=(loss, step, worse),
+        started_from=content.get("started_from"),
     )

@@ -16,7 +16,7 @@ from v2s_engine.train.model_changes import ModelChanges
 from v2s_engine.train.presets import preset_config
 from v2s_engine.train.preview import PreviewOptions, clip_previews
 from v2s_engine.train.processes import Processes, joined_processes
-from v2s_engine.train.session import SessionResult, held_out_measure, run_trainer, showing
+from v2s_engine.train.session import SessionResult, held_out_measure, run_trainer, showing, wanted_origin
 from v2s_engine.train.trainer import Trainer, TrainOptions
 from v2s_engine.train.validation import held_out_clip_loss
 from v2s_engine.vision.feature_cache import FeatureMaker
@@ -49,6 +49,11 @@ class ClipSessionOptions:
     """Where sounds and features are kept; OUTPUT/cache where none is given."""
     workers: int = 1
     """Clips decoded and looked at side by side."""
+    flow_weights: str = DEFAULT
+    """Of RAFT, where that measures flow (`flow`): `default`, a file, or `random[:seed]`."""
+    origin: str | None = None
+    """Checkpoint, or name or folder of a bundle, whose weights a training starts from; each model from the same. One
+    that is resumed goes on with its own."""
     resume: bool = False
     max_hours: float | None = None
     """Stop, with a checkpoint, after so many hours; for each model."""
@@ -85,7 +90,13 @@ def _open_encoder(options: ClipSessionOptions, processes: Processes) -> FeatureM
     visual = options.changes.applied(preset_config(options.preset, ("any",))).visual
     if visual is None:
         return None
-    return open_visual_encoder(visual, options.picture_weights, options.motion_weights, device=str(processes.device))
+    return open_visual_encoder(
+        visual,
+        options.picture_weights,
+        options.motion_weights,
+        flow_weights=options.flow_weights,
+        device=str(processes.device),
+    )
 
 
 def _train(
@@ -98,13 +109,14 @@ def _train(
     """One model."""
     learned = index.of_split("train")
     config = options.changes.applied(preset_config(options.preset, _categories(learned)))
+    output = options.training.output
+    origin = wanted_origin(options.origin, config, output)
     held = [clip for clip in index.of_split("validation") if clip.category in config.sound_classes]
     prepared = _prepare(options, config, [*learned, *held], encoder=encoder, processes=processes, progress=progress)
     clips, held_out = prepared.of_split("train"), prepared.of_split("validation")
     if missing := [name for name in config.sound_classes if all(each.category != name for each in clips)]:
         reasons = "; ".join(f"{name}: {why}" for name, why in prepared.left_out[:10])
         raise UsageError(f"no usable clip to train on for {', '.join(missing)} ({reasons})")
-    output = options.training.output
     recorders, show = showing(
         output,
         lambda model: clip_previews(model, held_out or clips, options.previews),
@@ -128,6 +140,7 @@ def _train(
         trainer,
         processes,
         progress,
+        origin=origin,
         resume=options.resume,
         max_hours=options.max_hours,
         left_out=(*index.left_out, *prepared.left_out),

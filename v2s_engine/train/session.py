@@ -10,9 +10,12 @@ from pathlib import Path
 from v2s_engine.corpus.recordings import Library, Recording, read_held, read_library
 from v2s_engine.errors import OutputError, UsageError
 from v2s_engine.model.samplernn import SampleRNN
+from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress
 from v2s_engine.train.board import Board
+from v2s_engine.train.initial_weights import Origin, TakenOver, check_origin, read_origin
 from v2s_engine.train.journal import NATS_TO_BITS, Recorder
+from v2s_engine.train.keeping import LAST
 from v2s_engine.train.memory import keep_freed_memory
 from v2s_engine.train.model_changes import ModelChanges
 from v2s_engine.train.presets import preset_config
@@ -37,6 +40,9 @@ class SessionOptions:
     """CSV that says which recordings may be trained on, which are held for testing, and whom to credit."""
     preset: str = "starter"
     changes: ModelChanges = field(default_factory=ModelChanges)
+    origin: str | None = None
+    """Checkpoint, or name or folder of a bundle, whose weights a training starts from; see `initial_weights`. One that
+    is resumed goes on with its own."""
     resume: bool = False
     """Go on from the newest checkpoint in the output folder."""
     max_hours: float | None = None
@@ -55,6 +61,8 @@ class SessionResult:
     """Audio samples seen in all."""
     left_out: tuple[tuple[str, str], ...] = field(default=())
     """Recordings or clips that were not used, with the reason."""
+    started_from: TakenOver | None = None
+    """What it took over from another model; None where it began with random weights or was resumed."""
     is_first: bool = True
     """Whether this process is the one that writes and speaks."""
 
@@ -71,6 +79,7 @@ def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
     if config.conditioning != "envelope":
         raise UsageError(f"{options.preset} learns from clips with pictures; give --data INDEX instead of --sounds")
     output = options.training.output
+    origin = wanted_origin(options.origin, config, output)
     with joined_processes(options.training.device) as processes:
         recorders, show = showing(
             output,
@@ -91,8 +100,25 @@ def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
             processes=processes,
         )
         return run_trainer(
-            trainer, processes, progress, resume=options.resume, max_hours=options.max_hours, left_out=library.left_out
+            trainer,
+            processes,
+            progress,
+            origin=origin,
+            resume=options.resume,
+            max_hours=options.max_hours,
+            left_out=library.left_out,
         )
+
+
+def wanted_origin(where: str | None, config: ModelConfig, output: Path) -> Origin | None:
+    """What a training in `output` starts from: nothing where it stands there already, so that one command line serves
+    for the start and after a kill. Raises the errors of `read_origin` and `check_origin`, before any work is done.
+    """
+    if where is None or (output / LAST).exists():
+        return None
+    origin = read_origin(where)
+    check_origin(config, origin)
+    return origin
 
 
 def run_trainer(
@@ -100,6 +126,7 @@ def run_trainer(
     processes: Processes,
     progress: Progress,
     *,
+    origin: Origin | None,
     resume: bool,
     max_hours: float | None,
     left_out: tuple[tuple[str, str], ...],
@@ -108,10 +135,13 @@ def run_trainer(
     if trainer.checkpoint_path.exists() and not resume:
         raise OutputError(f"{trainer.checkpoint_path} exists already; add --resume to go on, or use another --output")
     keep_freed_memory()
-    trainer.resume()
     spoken = progress if processes.is_first else Progress(cancel=progress.cancel)
+    taken = None
+    if not trainer.resume() and origin is not None:
+        taken = trainer.start_from(origin)
+        spoken.step("start", 1, 1, str(taken))
     trainer.run(spoken, stop_after=math.inf if max_hours is None else max_hours * 3600)
-    return SessionResult(trainer.checkpoint_path, trainer.step, trainer.samples, left_out, processes.is_first)
+    return SessionResult(trainer.checkpoint_path, trainer.step, trainer.samples, left_out, taken, processes.is_first)
 
 
 def held_out_measure(

@@ -18,6 +18,7 @@ from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress
 from v2s_engine.train.checkpoint import Checkpoint, read_checkpoint
 from v2s_engine.train.chunks import ChunkStream, StreamState
+from v2s_engine.train.initial_weights import Origin, TakenOver, take_over
 from v2s_engine.train.journal import NATS_TO_BITS, Journal, Recorder, StepRecord
 from v2s_engine.train.keeping import LAST, Best, keep_checkpoint
 from v2s_engine.train.processes import Processes
@@ -94,6 +95,7 @@ class Trainer:
         self._processes = processes or Processes(device=torch.device(options.device))
         self._device = self._processes.device
         self._material = list(material)
+        self._started_from: str | None = None
         self._on_checkpoint, self._on_written = on_checkpoint, on_written
         self._recorders = [Journal(options.output), *recorders] if self._processes.is_first else []
         self.model = SampleRNN(config).to(self._device)
@@ -119,6 +121,21 @@ class Trainer:
         patience = self.options.patience
         return self.step >= self.options.steps or (patience is not None and self._best.worse >= patience)
 
+    def start_from(self, origin: Origin) -> TakenOver:
+        """Begin with the weights of another model, not with random ones. Raises `UsageError` where they do not fit.
+
+        What that one was trained on joins the material: its credits are owed as well.
+        """
+        taken = take_over(self.model, origin)
+        if self.averaged is not self.model:
+            self.averaged.load_state_dict(self.model.state_dict())
+        self._note_start(origin.name, origin.material)
+        return taken
+
+    def _note_start(self, name: str, material: Sequence[dict[str, Any]]) -> None:
+        self._started_from = name
+        self._material += [each for each in material if each not in self._material]
+
     def resume(self) -> bool:
         """Go on from the newest checkpoint; False where there is none. Raises `UsageError` where it does not fit."""
         if not self.checkpoint_path.exists():
@@ -133,6 +150,8 @@ class Trainer:
         self._state = TierState(*(part[own].to(self._device) for part in checkpoint.state))
         self._stream.restore(checkpoint.stream)
         self._best = Best(*checkpoint.best)
+        if checkpoint.started_from is not None:
+            self._note_start(checkpoint.started_from, checkpoint.material)
         self.step, self.samples = checkpoint.step, checkpoint.samples
         return True
 
@@ -284,6 +303,7 @@ class Trainer:
             material=self._material,
             chunk_length=self._stream.chunk_length,
             best=(loss, step, worse),
+            started_from=self._started_from,
         )
 
     def _whole_stream(self) -> StreamState:

@@ -27,10 +27,11 @@ from v2s_engine.corpus.clips import Clip
 from v2s_engine.errors import OutputError, UsageError
 from v2s_engine.options import VisualConfig
 from v2s_engine.progress import Progress
+from v2s_engine.train.looks import FlowLooks, Looks, PictureLooks
 from v2s_engine.train.visual_data import SeenClip, mirrored_picture, mirrored_stack, see_clips
-from v2s_engine.vision.flow import Flow, one_thread, open_flow
+from v2s_engine.vision.flow import one_thread, open_flow
 from v2s_engine.vision.motion_network import MotionNetwork, open_motion_network
-from v2s_engine.vision.network_weights import write_weights
+from v2s_engine.vision.network_weights import DEFAULT, write_weights
 from v2s_engine.vision.picture_network import PictureNetwork, open_picture_network
 
 Stream = Literal["picture", "motion"]
@@ -62,11 +63,17 @@ class VisualTrainOptions:
     """As PyTorch names it."""
     workers: int = 2
     """Threads that read clips."""
+    memory: int = 2**30
+    """Bytes that what is seen of the clips may take; where all of it does not fit, it is read at each look."""
+    flow_weights: str = DEFAULT
+    """Of RAFT: `default`, a file, or `random[:SEED]`; DIS has none."""
 
     def __post_init__(self) -> None:
         for name in ("passes", "looks", "batch", "workers"):
             if getattr(self, name) < 1:
                 raise UsageError(f"VisualTrainOptions.{name} must be at least 1; got {getattr(self, name)}")
+        if self.memory < 0:
+            raise UsageError(f"VisualTrainOptions.memory must be at least 0 bytes; got {self.memory}")
         if not self.streams or set(self.streams) - set(get_args(Stream)):
             raise UsageError(f"VisualTrainOptions.streams wants some of {get_args(Stream)}; got {self.streams}")
         if ("motion" in self.streams) != (self.visual.motion_features > 0):
@@ -145,10 +152,10 @@ def train_visual(
             f"{sorted({each.clip.category for each in learnt})} ({len(left_out)} left out)"
         )
     results: dict[Stream, StreamResult] = {}
-    flow = open_flow(options.visual.flow_method, device=options.device) if "motion" in options.streams else None
     with one_thread():
         for stream in options.streams:
-            results[stream] = _StreamTraining(stream, options, len(categories), flow).run(learnt, held, progress)
+            training = _StreamTraining(stream, options, len(categories), _looks(stream, options, seen))
+            results[stream] = training.run(learnt, held, progress)
     return VisualTrainResult(results, categories, len(held), tuple(left_out))
 
 
@@ -163,8 +170,8 @@ class _View(NamedTuple):
 class _StreamTraining:
     """One network, a softmax layer on top, and their optimiser."""
 
-    def __init__(self, stream: Stream, options: VisualTrainOptions, classes: int, flow: Flow | None) -> None:
-        self._stream, self._options, self._flow = stream, options, flow
+    def __init__(self, stream: Stream, options: VisualTrainOptions, classes: int, looks: Looks) -> None:
+        self._stream, self._options, self._looks = stream, options, looks
         opened = open_picture_network if stream == "picture" else open_motion_network
         network: PictureNetwork | MotionNetwork = opened(options.visual, f"random:{options.seed}")
         torch.manual_seed(options.seed)
@@ -220,18 +227,13 @@ class _StreamTraining:
 
     def _given(self, views: Sequence[_View], pool: ThreadPoolExecutor) -> Tensor:
         """What the network is shown, read by several threads and in the order of the views."""
-        read = self._picture if self._stream == "picture" else self._stack
-        return torch.from_numpy(np.stack(list(pool.map(read, views)))).to(self._options.device)
+        return torch.from_numpy(np.stack(list(pool.map(self._shown, views)))).to(self._options.device)
 
-    def _picture(self, view: _View) -> NDArray[Any]:
-        picture = view.clip.picture(view.number, self._options.visual.picture_size)
-        return mirrored_picture(picture) if view.mirrored else picture
-
-    def _stack(self, view: _View) -> NDArray[Any]:
-        if self._flow is None:
-            raise UsageError("the motion network wants a flow")
-        stack = view.clip.stack(view.number, self._options.visual, self._flow)
-        return mirrored_stack(stack) if view.mirrored else stack
+    def _shown(self, view: _View) -> NDArray[Any]:
+        shown = self._looks.look(view.clip, view.number)
+        if not view.mirrored:
+            return shown
+        return mirrored_picture(shown) if self._stream == "picture" else mirrored_stack(shown)
 
     def _batches(self, clips: Sequence[SeenClip], number: int) -> Iterator[list[_View]]:
         """One pass; what it holds follows from the seed and its number alone. No batch of one: batch norms want two."""
@@ -252,6 +254,15 @@ class _StreamTraining:
     def _log(self, entry: dict[str, Any]) -> None:
         with (self._options.output / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry) + "\n")
+
+
+def _looks(stream: Stream, options: VisualTrainOptions, clips: Sequence[SeenClip]) -> Looks:
+    """What a stream's network is shown. Raises the errors of `open_flow`."""
+    visual = options.visual
+    if stream == "picture":
+        return PictureLooks(clips, visual.picture_size, options.memory)
+    flow = open_flow(visual.flow_method, options.flow_weights, options.device)
+    return FlowLooks(clips, visual, flow, options.memory)
 
 
 def _weights_path(options: VisualTrainOptions, stream: Stream) -> Path:

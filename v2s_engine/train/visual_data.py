@@ -1,10 +1,12 @@
-"""What the networks that look at clips are trained on: single pictures, and single stacks of flow, with a category."""
+"""What the networks that look at clips are trained on: clips whose pictures can be read, with a category."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +14,8 @@ from numpy.typing import NDArray
 from v2s_engine.corpus.clips import Clip
 from v2s_engine.errors import MediaError
 from v2s_engine.grid import FRAME_RATE
-from v2s_engine.options import VisualConfig
 from v2s_engine.progress import Progress
-from v2s_engine.video import probe, read_pictures
-from v2s_engine.vision.flow import Flow
-from v2s_engine.vision.flow_stack import fields_around, stacked
+from v2s_engine.video import VideoInfo, probe, read_pictures
 from v2s_engine.vision.framing import middle_square, scaled_size
 
 
@@ -33,40 +32,25 @@ class SeenClip:
     """Pixels as displayed."""
     height: int
 
-    def picture(self, number: int, size: int) -> NDArray[np.uint8]:
-        """One picture, framed: `[size, size, 3]`."""
-        return self._pictures(range(number, number + 1), size)[0]
-
-    def stack(self, number: int, config: VisualConfig, flow: Flow) -> NDArray[np.float32]:
-        """The stack of flow `[2 L, S, S]` around one picture, as `FlowStacks` gives it for the whole clip."""
-        behind, ahead = fields_around(config.flow_stack)
-        fields = range(number - behind, number + ahead + 1)
-        shown = range(max(0, fields.start - 1), min(self.count, fields.stop))
-        meter, nothing = flow.restarted(), np.zeros((config.picture_size, config.picture_size, 2), np.float32)
-        # The first picture shown has no field of its own, unless it is the clip's first, which has none either.
-        moved = dict(
-            zip(shown, (meter.step(picture) for picture in self._pictures(shown, config.picture_size)), strict=True)
-        )
-        return stacked(moved.get(field, nothing) for field in fields)
-
-    def _pictures(self, numbers: range, size: int) -> list[NDArray[np.uint8]]:
+    def pictures(self, numbers: range, size: int) -> Iterator[NDArray[np.uint8]]:
+        """The pictures of these numbers, framed, `[size, size, 3]` each. Raises as `read_pictures`."""
         begin = self.clip.begin or Fraction(0)
         times = [begin + number / FRAME_RATE for number in numbers]
         width, height = scaled_size(self.width, self.height, size)
-        return [middle_square(each) for each in read_pictures(self.clip.path, times, width=width, height=height)]
+        return map(middle_square, read_pictures(self.clip.path, times, width=width, height=height))
 
 
 def see_clips(
     clips: Sequence[Clip], categories: Sequence[str], progress: Progress
 ) -> tuple[list[SeenClip], list[tuple[str, str]]]:
-    """The clips that have pictures, and the names of the others with the reason."""
+    """The clips that have pictures, and the names of the others with the reason. A file is looked into once."""
     seen: list[SeenClip] = []
     left_out: list[tuple[str, str]] = []
+    look_into = cache(_probed)  # many clips may be stretches of one file
     for done, clip in enumerate(clips, start=1):
-        try:
-            info = probe(clip.path)
-        except MediaError as error:
-            left_out.append((clip.name, str(error)))
+        info = look_into(clip.path)
+        if isinstance(info, str):
+            left_out.append((clip.name, info))
         else:
             duration = info.duration - (clip.begin or 0)
             count = int(min(duration, clip.duration or duration) * FRAME_RATE)
@@ -76,6 +60,14 @@ def see_clips(
                 seen.append(SeenClip(clip, categories.index(clip.category), max(1, count), info.width, info.height))
         progress.step("look", done, len(clips), clip.name)
     return seen, left_out
+
+
+def _probed(path: Path) -> VideoInfo | str:
+    """What is in a file, or why it cannot be told."""
+    try:
+        return probe(path)
+    except MediaError as error:
+        return str(error)
 
 
 def mirrored_picture(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -40,6 +40,9 @@ WeightsOption = Annotated[
 MotionOption = Annotated[
     str, typer.Option("--motion-weights", metavar="FILE", help="The motion network's, as in the training (flow).")
 ]
+FlowWeightsOption = Annotated[
+    str, typer.Option("--flow-weights", metavar="default|FILE", help="RAFT's, as in the training (flow).")
+]
 CacheOption = Annotated[
     Path | None,
     typer.Option("--cache", metavar="DIR", help="Decoded sounds and features, as in the training. Else DIR/cache."),
@@ -71,6 +74,7 @@ def evaluate_command(
     output: OutputOption = None,
     weights: WeightsOption = "default",
     motion_weights: MotionOption = "",
+    flow_weights: FlowWeightsOption = "default",
     cache: CacheOption = None,
     clips: ClipsOption = None,
     retrieval_clips: RetrievalClipsOption = 100,
@@ -117,6 +121,7 @@ def evaluate_command(
         cache=cache or output / "cache",
         picture_weights=weights,
         motion_weights=motion_weights,
+        flow_weights=flow_weights,
         clips=clips,
         device=check_device("cpu" if device == "auto" else device),
         workers=workers,

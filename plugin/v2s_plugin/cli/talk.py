@@ -23,6 +23,7 @@ STAGES = {
     "preview": "making the preview",
     "listen": "listening to clips to learn from",
     "look": "looking at clips to learn from",
+    "start": "taking over weights",
     "train": "training",
 }
 """What the stages of the work are called on the screen."""

@@ -39,6 +39,10 @@ WeightsOption = Annotated[
 MotionWeightsOption = Annotated[
     str, typer.Option("--motion-weights", metavar="FILE|random", help="--data: of the motion network (paper-flow).")
 ]
+FlowWeightsOption = Annotated[
+    str,
+    typer.Option("--flow-weights", metavar="default|FILE|random", help="--data: of RAFT, where that measures flow."),
+]
 CacheOption = Annotated[
     Path | None, typer.Option("--cache", metavar="DIR", help="--data: where features are kept. Else OUTPUT/cache.")
 ]
@@ -78,6 +82,14 @@ PrecisionOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same training.")]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="cpu|cuda", help="Where to train.")]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="CKPT|BUNDLE",
+        help="Start from the weights of a checkpoint or bundle; a training that is resumed goes on with its own.",
+    ),
+]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in the output folder.")]
 HiddenOption = Annotated[int | None, typer.Option("--hidden-size", metavar="N", help="Another size of the GRUs.")]
 MlpOption = Annotated[int | None, typer.Option("--mlp-size", metavar="N", help="Another size of the MLP.")]
@@ -110,6 +122,7 @@ def train_command(
     merge: MergeOption = None,
     weights: WeightsOption = "default",
     motion_weights: MotionWeightsOption = "",
+    flow_weights: FlowWeightsOption = "default",
     cache: CacheOption = None,
     workers: WorkersOption = 1,
     truncation: TruncationOption = None,
@@ -128,6 +141,7 @@ def train_command(
     mixed_precision: PrecisionOption = True,
     seed: SeedOption = 0,
     device: DeviceOption = "cpu",
+    origin: FromOption = None,
     resume: ResumeOption = False,
     hidden_size: HiddenOption = None,
     mlp_size: MlpOption = None,
@@ -145,6 +159,9 @@ def train_command(
 
     At each checkpoint there is a sound and a spectrogram per class in OUTPUT/previews. What is not given follows from
     the preset. On several GPUs: torchrun --nproc-per-node N -m v2s_plugin.cli train ...
+
+    With --from, sounds of your own are learned from where another model stands, e.g. --from starter. Sizes must be that
+    model's; sound classes and conditioning may differ.
     """
     from v2s_plugin.cli.extras import needs_extra
 

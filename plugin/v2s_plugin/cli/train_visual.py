@@ -25,8 +25,14 @@ FeaturesOption = Annotated[
     int | None, typer.Option("--features", metavar="N", help="Numbers per picture of each; else 128, or 4096.")
 ]
 FlowOption = Annotated[str, typer.Option("--flow", metavar="dis|raft", help="How flow is measured.")]
+FlowWeightsOption = Annotated[
+    str, typer.Option("--flow-weights", metavar="default|FILE|random", help="Of RAFT, where that measures flow.")
+]
 StackOption = Annotated[int, typer.Option("--flow-stack", metavar="L", help="Fields of flow seen at once.")]
 PassesOption = Annotated[int, typer.Option("--passes", metavar="N", help="How often each clip is seen.")]
+MemoryOption = Annotated[
+    int, typer.Option("--memory", metavar="MIB", help="For what is seen of the clips; else it is read at each look.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same training.")]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="cpu|cuda", help="Where to train.")]
 
@@ -40,8 +46,10 @@ def train_visual_command(
     size: SizeOption = None,
     features: FeaturesOption = None,
     flow: FlowOption = "dis",
+    flow_weights: FlowWeightsOption = "default",
     flow_stack: StackOption = 10,
     passes: PassesOption = 20,
+    memory: MemoryOption = 1024,
     seed: SeedOption = 0,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
@@ -61,7 +69,16 @@ def train_visual_command(
 
     streams = named_streams(stream)
     config = visual_config(network, streams, size=size, features=features, flow=flow, flow_stack=flow_stack)
-    options = VisualTrainOptions(output, config, streams, passes=passes, seed=seed, device=check_device(device))
+    options = VisualTrainOptions(
+        output,
+        config,
+        streams,
+        passes=passes,
+        seed=seed,
+        device=check_device(device),
+        memory=memory * 2**20,
+        flow_weights=flow_weights,
+    )
     index = read_clips(data)
     with watched_progress() as progress:
         result = train_visual(index.clips, options, progress)

@@ -36,6 +36,7 @@ class TrainArguments:
     merge: str | None
     weights: str
     motion_weights: str
+    flow_weights: str
     cache: Path | None
     workers: int
     truncation: str | None
@@ -54,6 +55,7 @@ class TrainArguments:
     mixed_precision: bool
     seed: int
     device: str
+    origin: str | None
     resume: bool
     hidden_size: int | None
     mlp_size: int | None
@@ -78,6 +80,8 @@ def run_training(given: TrainArguments) -> int:
         return EXIT_DONE
     for file, reason in dict.fromkeys(pair for result in results for pair in result.left_out):
         say(f"left out: {file}: {reason}")
+    for taken in dict.fromkeys(result.started_from for result in results if result.started_from):
+        say(str(taken))
     if given.as_json:
         answers = [{"checkpoint": str(each.checkpoint), "step": each.step, "samples": each.samples} for each in results]
         answer_json({"models": answers} if given.per_class else answers[0])
@@ -103,6 +107,7 @@ def _train_sounds(given: TrainArguments, progress: Progress) -> Sequence[Session
         manifest=given.manifest,
         preset=preset,
         changes=_changes(given),
+        origin=given.origin,
         resume=given.resume,
         max_hours=given.max_hours,
         previews=_previews(given, (1.0,)),
@@ -130,8 +135,10 @@ def _train_clips(given: TrainArguments, progress: Progress) -> Sequence[SessionR
         merge=given.merge,
         picture_weights=given.weights,
         motion_weights=given.motion_weights,
+        flow_weights=given.flow_weights,
         cache=given.cache,
         workers=given.workers,
+        origin=given.origin,
         resume=given.resume,
         max_hours=given.max_hours,
         previews=_previews(given, (0.9, 1.0)),

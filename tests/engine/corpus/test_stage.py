@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -95,9 +96,19 @@ def test_the_states_are_what_is_to_be_seen(tmp_path: Path) -> None:
     write_stage(tmp_path, StageOptions(train_clips=1, validation_clips=0, test_clips=0))
     clips = read_clips(tmp_path / "states.csv").clips
     assert {clip.category for clip in clips} <= {f"{name} {state}" for name in CATEGORIES for state in STATES}
+    for clip in clips:
+        # The first picture shows it and the one before did not; so with the last.
+        made = stage_clip(clip.category.split()[0], 0)
+        begin, end = ((clip.begin or 0) * 25, ((clip.begin or 0) + (clip.duration or 0)) * 25)
+        assert (begin.denominator, end.denominator) == (1, 1)
+        seen = [any(a <= number * 640 < b for a, b in made.spans) for number in range(50)]
+        sounding = clip.category.endswith("sounding")
+        assert seen[int(begin) : int(end)] == [sounding] * int(end - begin)
+        assert all(state != sounding for state in (*seen[: int(begin)][-1:], *seen[int(end) :][:1]))
     bell = [clip for clip in clips if clip.category == "bell sounding"]
-    made = stage_clip("bell", 0)
-    assert [(clip.begin or 0) * 16_000 for clip in bell] == list(made.events)
+    assert [math.ceil(event / 640) for event in stage_clip("bell", 0).events] == [
+        (each.begin or 0) * 25 for each in bell
+    ]
     for clip in clips:
         sound = read_sync_sound(clip.path, 32_000)[int((clip.begin or 0) * 16_000) :][:1_024]
         if clip.category.endswith("sounding"):

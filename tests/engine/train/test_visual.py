@@ -2,9 +2,11 @@
 
 import json
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +16,11 @@ from v2s_engine.corpus.clips import Clip
 from v2s_engine.errors import CancelledError, OutputError, UsageError
 from v2s_engine.options import VisualConfig
 from v2s_engine.progress import Progress, ProgressEvent
+from v2s_engine.train import visual_data
+from v2s_engine.train.looks import FlowLooks, PictureLooks
 from v2s_engine.train.visual import VisualTrainOptions, named_streams, train_visual, visual_config
 from v2s_engine.train.visual_data import mirrored_picture, mirrored_stack, see_clips
+from v2s_engine.video import read_pictures
 from v2s_engine.vision.flow import open_flow
 from v2s_engine.vision.flow_stack import FlowStacks
 from v2s_engine.vision.framing import read_framed
@@ -92,8 +97,9 @@ def test_the_same_seed_gives_the_same_training(clips: list[Clip], tmp_path: Path
     assert (tmp_path / "a" / "log.jsonl").read_text() != (tmp_path / "c" / "log.jsonl").read_text()
 
 
+@pytest.mark.parametrize("kept", ["fields", "pictures", "nothing"])
 @pytest.mark.parametrize("begin", [None, 2 * GRID])
-def test_a_stack_read_alone_is_the_one_of_the_whole_clip(clips: list[Clip], begin: Fraction | None) -> None:
+def test_a_single_look_sees_what_the_whole_clip_shows(clips: list[Clip], begin: Fraction | None, kept: str) -> None:
     clip = replace(clips[0], begin=begin, duration=10 * GRID)
     (seen,), _ = see_clips([clip], ["hop", "sit"], Progress())
     assert (seen.count, seen.label, seen.width, seen.height) == (10, 0, 80, 64)
@@ -102,14 +108,45 @@ def test_a_stack_read_alone_is_the_one_of_the_whole_clip(clips: list[Clip], begi
     flow, stacks = open_flow("dis"), FlowStacks(4)
     whole = [stack for picture in pictures if (stack := stacks.add(flow.step(picture))) is not None]
     whole += list(stacks.rest())
-    for number in range(10):
-        assert np.array_equal(seen.picture(number, 32), pictures[number])
-        assert np.array_equal(seen.stack(number, VISUAL, open_flow("dis")), whole[number])
+    memory = {"fields": 10 * 32 * 32 * 8, "pictures": 10 * 32 * 32 * 8 - 1, "nothing": 10 * 32 * 32 * 3 - 1}[kept]
+    of_pictures = PictureLooks([seen], 32, memory)
+    of_flow = FlowLooks([seen], VISUAL, open_flow("dis"), memory)
+    for number in (3, *range(10)):
+        assert np.array_equal(of_pictures.look(seen, number), pictures[number])
+        assert np.array_equal(of_flow.look(seen, number), whole[number])
+
+
+def test_what_fits_into_memory_is_read_once(clips: list[Clip], monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+
+    def counted(path: Path, *arguments: Any, **more: Any) -> Iterator[Any]:
+        opened.append(path)
+        return read_pictures(path, *arguments, **more)
+
+    monkeypatch.setattr(visual_data, "read_pictures", counted)
+    seen, _ = see_clips([replace(clips[0], begin=i * GRID, duration=5 * GRID) for i in range(2)], ["hop"], Progress())
+    needed = 2 * 5 * 32 * 32
+    for memory, wanted in ((needed * 8, 2 + 2), (needed * 3, 2 + 2), (needed * 3 - 1, 10 + 10)):
+        opened.clear()
+        looks = PictureLooks(seen, 32, memory), FlowLooks(seen, VISUAL, open_flow("dis"), memory)
+        for clip in seen:
+            for number in range(5):
+                for each in looks:
+                    each.look(clip, number)
+        assert len(opened) == wanted
+
+
+def test_memory_does_not_show_in_the_training(clips: list[Clip], tmp_path: Path) -> None:
+    short = replace(options(tmp_path / "a"), passes=1, looks=2)
+    for memory, name in ((2**30, "a"), (6 * 16 * 32 * 32 * 3, "b"), (0, "c")):
+        train_visual(clips[::3], replace(short, output=tmp_path / name, memory=memory))
+    logs = {(tmp_path / name / "log.jsonl").read_text() for name in "abc"}
+    assert len(logs) == 1
 
 
 def test_the_mirrored_stack_is_that_of_the_mirrored_clip(clips: list[Clip]) -> None:
     (seen,), _ = see_clips(clips[:1], ["hop"], Progress())
-    pictures = [seen.picture(number, 32) for number in (3, 4)]
+    pictures = list(seen.pictures(range(3, 5), 32))
     meters = open_flow("dis"), open_flow("dis")
     for meter, shown in zip(meters, (pictures, [mirrored_picture(each) for each in pictures]), strict=True):
         meter.step(shown[0])
@@ -144,6 +181,8 @@ def test_what_cannot_be_learnt_is_refused(clips: list[Clip], tmp_path: Path) -> 
         train_visual([clip for clip in clips if clip.category == "hop"], options(tmp_path / "one"))
     with pytest.raises(UsageError, match="motion_features must be above 0"):
         VisualTrainOptions(tmp_path, VisualConfig("small", 32, 16), ("motion",))
+    with pytest.raises(UsageError, match="memory must be at least 0"):
+        VisualTrainOptions(tmp_path, VisualConfig("small", 32, 16), memory=-1)
     with pytest.raises(UsageError, match="passes must be at least 1"):
         VisualTrainOptions(tmp_path, VisualConfig("small", 32, 16), passes=0)
     (tmp_path / "motion.safetensors").write_bytes(b"another training")
@@ -182,3 +221,6 @@ def test_the_command(clips: list[Clip], tmp_path: Path, capsys: pytest.CaptureFi
     assert Path(told["streams"]["motion"]["weights"]).is_file()
     assert main([*command, *sizes]) == 1  # there is a training already
     assert main([*command, "--network", "huge"]) == 2
+    raft = ["-o", str(tmp_path / "raft"), *sizes, "--stream", "motion", "--flow", "raft", "--memory", "1"]
+    assert main([*command, *raft, "--flow-weights", str(tmp_path / "raft.pth")]) == 1
+    assert f"no weights at {tmp_path / 'raft.pth'}" in capsys.readouterr().out
