@@ -22,6 +22,7 @@ from v2s_engine.model.conditioning import (
     envelope_conditioning,
     frame_conditioning,
     looped,
+    picture_conditioning,
     picture_windows,
 )
 from v2s_engine.model.samplernn import SampleRNN, TierState
@@ -73,12 +74,8 @@ class Seen:
         config = network.config
         if config.conditioning == "envelope":
             return Conditioning(envelope_conditioning(Envelope.from_loudness(self.told), class_index, config))
-        if config.conditioning == "frame":
-            return Conditioning(frame_conditioning(self.told, class_index, config))
-        windows = torch.from_numpy(picture_windows(self.told, config))
-        return Conditioning(
-            class_conditioning(len(self.told), class_index, config), network.picture_start(windows).numpy()
-        )
+        start_of = network.picture_starts if config.starts_from_pictures else None
+        return picture_conditioning(self.told, len(self.told), class_index, config, start_of)
 
 
 def seen(config: ModelConfig, seed: int = 0) -> Seen:
@@ -307,6 +304,24 @@ def test_the_coarsest_tier_of_the_frame_preset_is_three_quarters_of_it() -> None
     names = ("coarse_input", "coarse_gru", "coarse_up")
     count = sum(value.numel() for name, value in network.named_parameters() if name.startswith(names))
     assert count / 1e6 == pytest.approx(32.6, abs=0.06)
+
+
+@from_pictures
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 11])
+def test_any_clips_pictures_can_stand_with_a_sound_of_any_length(name: str, count: int) -> None:
+    """Vectors are looped or cut to the sound; windows are whole ones of the clip, as in training."""
+    config, clip = CONFIGS[name], seen(CONFIGS[name])
+    network = build(config)
+    start_of = network.picture_starts if config.starts_from_pictures else None
+    made = picture_conditioning(clip.told, count, 1, config, start_of)
+    assert len(made.vectors) == count
+    if name == "frame":
+        np.testing.assert_array_equal(made.vectors[:, :80], looped(clip.told, count))
+    else:
+        whole = clip.told if count <= COUNT else looped(clip.told, count)
+        windows = picture_windows(whole, config)[: -(-count // config.encoder_window)]
+        assert made.starts is not None
+        np.testing.assert_array_equal(made.starts, network.picture_starts(windows))
 
 
 @given(st.integers(1, 9), st.integers(0, 40))

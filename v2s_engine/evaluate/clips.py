@@ -6,19 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from v2s_engine.envelope import Envelope, measure_envelope
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
-from v2s_engine.model.conditioning import (
-    Conditioning,
-    class_conditioning,
-    envelope_conditioning,
-    frame_conditioning,
-    looped,
-    picture_windows,
-)
+from v2s_engine.model.conditioning import Conditioning, envelope_conditioning, looped, picture_conditioning
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig
 
@@ -63,9 +55,14 @@ class Excerpt:
 
 
 def excerpt(clip: HeardClip, length: int, config: ModelConfig) -> Excerpt:
-    """The first `length` samples of a clip (all where it is shorter), and their pictures where `config` has any."""
+    """The first `length` samples of a clip (all where it is shorter), and their pictures where `config` has any.
+
+    Where the model sees pictures in windows, all pictures of the windows that the samples lie in: it was trained so.
+    """
     samples = clip.samples[:length]
     pictures = steps_covering(len(samples), FRAME_LENGTH)
+    if config.starts_from_pictures:
+        pictures = steps_covering(pictures, config.encoder_window) * config.encoder_window
     features = clip.features[:pictures] if config.visual else np.zeros((pictures, 0), np.float32)
     return Excerpt(clip.name, clip.category, samples, features)
 
@@ -83,10 +80,5 @@ def clip_conditioning(model: SampleRNN, clip: HeardClip, length: int, class_inde
         measured = measure_envelope(clip.samples)
         told = Envelope(looped(measured.loudness, steps), looped(measured.onset, steps))
         return Conditioning(envelope_conditioning(told, class_index, config))
-    features = looped(clip.features, steps).astype(np.float32)
-    if config.conditioning == "frame":
-        return Conditioning(frame_conditioning(features, class_index, config))
-    windows = torch.from_numpy(picture_windows(features, config)).to(model.mid_start.device)
-    with torch.no_grad():
-        starts = model.picture_start(windows).float().cpu().numpy()
-    return Conditioning(class_conditioning(steps, class_index, config), starts)
+    start_of = model.picture_starts if config.starts_from_pictures else None
+    return picture_conditioning(clip.features.astype(np.float32, copy=False), steps, class_index, config, start_of)

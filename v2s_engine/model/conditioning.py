@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -22,6 +23,9 @@ from v2s_engine.grid import steps_covering
 from v2s_engine.options import ENVELOPE_WINDOW, ModelConfig
 
 Kind = TypeVar("Kind", bound=np.generic)
+
+StartOf = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""From windows `[W, encoder_window, V]` to the coarsest tier's states `[W, d]`: the trained network, or its ONNX."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,24 @@ def frame_conditioning(features: NDArray[np.float32], class_index: int, config: 
     """
     _check_features(features, config)
     return np.concatenate([features, class_conditioning(len(features), class_index, config)], axis=1)
+
+
+def picture_conditioning(
+    features: NDArray[np.float32], count: int, class_index: int, config: ModelConfig, start_of: StartOf | None
+) -> Conditioning:
+    """What `frame`, `sequence` and `flow` are told of a clip with features `[N, V]` during `count` picture steps.
+
+    A clip with fewer pictures is looped. One with more is cut; but `sequence` and `flow` see whole windows of it, as
+    they were trained, however short the sound is. `start_of` gives their states; without it there are vectors only.
+    """
+    if config.conditioning == "frame":
+        return Conditioning(frame_conditioning(looped(features, count), class_index, config))
+    vectors = class_conditioning(count, class_index, config)
+    if start_of is None:
+        return Conditioning(vectors)
+    seen = features if len(features) >= count else looped(features, count)
+    windows = steps_covering(count, config.encoder_window)
+    return Conditioning(vectors, start_of(picture_windows(seen[: windows * config.encoder_window], config)))
 
 
 def class_conditioning(count: int, class_index: int, config: ModelConfig) -> NDArray[np.float32]:

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
@@ -99,6 +101,12 @@ class SampleRNN(nn.Module):
             )
         start: Tensor = self.pictures(features)
         return start
+
+    @torch.no_grad()
+    def picture_starts(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`picture_start` of windows `[W, encoder_window, V]` as arrays, `[W, d]`: for use, not for training."""
+        features = torch.from_numpy(windows).to(self.mid_start.device)
+        return np.asarray(self.picture_start(features).float().cpu().numpy(), np.float32)
 
     def initial_state(self, rows: int, coarse: Tensor | None = None) -> TierState:
         """The state at the start of a clip, for `rows` rows: learned, but for `sequence` and `flow`'s coarsest tier.

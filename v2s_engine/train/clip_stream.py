@@ -23,10 +23,9 @@ from v2s_engine.envelope import measure_envelope
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.model.conditioning import (
-    class_conditioning,
     envelope_conditioning,
-    frame_conditioning,
     looped,
+    picture_conditioning,
     picture_windows,
 )
 from v2s_engine.options import SILENCE_CODE, ModelConfig
@@ -182,10 +181,8 @@ class ClipStream:
         if config.conditioning == "envelope":
             return envelope_conditioning(measure_envelope(sound), clip.class_index, config)
         count = steps_covering(len(sound), FRAME_LENGTH)
-        if config.conditioning == "frame":
-            features = looped(clip.features[:pictures].astype(np.float32, copy=False), count)
-            return frame_conditioning(features, clip.class_index, config)
-        return class_conditioning(count, clip.class_index, config)
+        features = clip.features[:pictures].astype(np.float32, copy=False)
+        return picture_conditioning(features, count, clip.class_index, config, None).vectors
 
 
 def _check_options(options: ClipStreamOptions, config: ModelConfig) -> None:

@@ -18,7 +18,7 @@ from v2s_engine.corpus.recordings import Recording
 from v2s_engine.envelope import measure_envelope
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE, steps_covering
-from v2s_engine.model.conditioning import class_conditioning, envelope_conditioning, frame_conditioning, picture_windows
+from v2s_engine.model.conditioning import Conditioning, envelope_conditioning, picture_conditioning
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.sampling.choose import open_sampler
 from v2s_engine.sampling.envelope_sound import ROWS
@@ -71,8 +71,11 @@ def recording_previews(model: SampleRNN, recordings: Sequence[Recording], option
         of_class = [each for each in recordings if each.material.sound_class == name]
         if of_class:
             chosen.append((name, max(of_class, key=lambda each: len(each.samples)).samples[: options.length]))
-    told = [envelope_conditioning(measure_envelope(s), model.config.class_index(n), model.config) for n, s in chosen]
-    return _previews(model, chosen, [(each, None) for each in told], options)
+    told = [
+        Conditioning(envelope_conditioning(measure_envelope(samples), model.config.class_index(name), model.config))
+        for name, samples in chosen
+    ]
+    return _previews(model, chosen, told, options)
 
 
 def clip_previews(model: SampleRNN, clips: Sequence[PreparedClip], options: PreviewOptions) -> list[Preview]:
@@ -101,28 +104,28 @@ def write_previews(previews: Sequence[Preview], folder: Path, stem: str) -> list
 
 
 @torch.no_grad()
-def _told(model: SampleRNN, clip: PreparedClip, length: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """What the coarsest tier is told during the first `length` samples of a clip: vectors, and windows' states."""
+def _told(model: SampleRNN, clip: PreparedClip, length: int) -> Conditioning:
+    """What the coarsest tier is told during the first `length` samples of a clip."""
     config = model.config
     if config.conditioning == "envelope":
-        return envelope_conditioning(measure_envelope(clip.samples[:length]), clip.class_index, config), None
+        envelope = measure_envelope(clip.samples[:length])
+        return Conditioning(envelope_conditioning(envelope, clip.class_index, config))
     steps = steps_covering(min(clip.length, length), FRAME_LENGTH)
-    if config.conditioning == "frame":
-        return frame_conditioning(clip.features[:steps], clip.class_index, config), None
-    windows = torch.from_numpy(picture_windows(clip.features, config)).to(next(model.parameters()).device)
-    return class_conditioning(steps, clip.class_index, config), model.picture_start(windows).float().cpu().numpy()
+    start_of = model.picture_starts if config.starts_from_pictures else None
+    features = clip.features.astype(np.float32, copy=False)
+    return picture_conditioning(features, steps, clip.class_index, config, start_of)
 
 
 def _previews(
     model: SampleRNN,
     chosen: Sequence[tuple[str, NDArray[np.float32]]],
-    told: Sequence[tuple[NDArray[np.float32], NDArray[np.float32] | None]],
+    told: Sequence[Conditioning],
     options: PreviewOptions,
 ) -> list[Preview]:
     sampler = open_sampler(fold_weights(numpy_parameters(model), model.config), "cpu")
     jobs = [
-        RowJob(Row(0, 1, temperature), vectors, len(recorded), starts)
-        for (_, recorded), (vectors, starts) in zip(chosen, told, strict=True)
+        RowJob(Row(0, 1, temperature), each.vectors, len(recorded), each.starts)
+        for (_, recorded), each in zip(chosen, told, strict=True)
         for temperature in options.temperatures
     ]
     sounds = iter(_sounds(sampler, jobs))
