@@ -15,6 +15,7 @@
     │   ├── BundleNotFoundError   no bundle of that name or path (also a FileNotFoundError)
     │   └── BundleDamagedError    a file's hash or shape is not what bundle.json says
     ├── DeviceError           a device or execution provider was asked for and is not there
+    ├── TrainingError         a training went wrong: its loss is no number any more
     ├── OutputError           the result cannot be written (exists, in use, disk full)
     └── CancelledError        somebody asked to stop
 
@@ -88,6 +89,10 @@ class BundleDamagedError(BundleError):
 
 class DeviceError(V2SError):
     """A device or execution provider was asked for and is not there."""
+
+
+class TrainingError(V2SError):
+    """A training went wrong: its loss or its weights are no numbers any more."""
 
 
 class OutputError(V2SError):

@@ -13,17 +13,28 @@ PEAK_REACH = 2
 """Steps on either side over which a peak must be the highest."""
 
 
-def find_onsets(strength: NDArray[np.floating], threshold: float, apart: int = 6) -> NDArray[np.int64]:
+def find_onsets(
+    strength: NDArray[np.floating], threshold: float, apart: int = 6, rise: float = 0.0
+) -> NDArray[np.int64]:
     """Steps `[E]`, rising, of the peaks of a curve `[N]` from `threshold` on.
+
+    A peak stands out from what was there before: it is higher than the step before it (so a plateau is one peak, at its
+    first step), and by more than `rise` than the lowest of the `apart` steps before. A curve that stays where it is has
+    no peaks. The very first step has nothing before it; it stands out from the `apart` steps that follow.
 
     Peaks are at least `apart` steps from each other; the highest are taken first, the earlier one where two are equal.
     """
     found: list[int] = []
     for step in np.argsort(-strength, kind="stable").tolist():
-        if strength[step] < threshold:
+        height = strength[step]
+        if height < threshold:
             break
         near = strength[max(0, step - PEAK_REACH) : step + PEAK_REACH + 1]
-        if strength[step] == near.max() and all(abs(step - other) >= apart for other in found):
+        if height < near.max() or any(abs(step - other) < apart for other in found):
+            continue
+        around = strength[max(0, step - apart) : step] if step else strength[1 : 1 + apart]
+        flat = step > 0 and height <= strength[step - 1]
+        if not flat and height - around.min(initial=height) > rise:
             found.append(step)
     return np.array(sorted(found), np.int64)
 

@@ -67,6 +67,8 @@ def _measured(description: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(value, (str, int, float)):
             found = True
             yield f"{_title(key)}: {value}."
+    if "cross_entropy" in quality:
+        yield "*low* and *high* bound the 95 % interval over clips; *p* is how likely chance alone does as well."
     if description.get("encoder_training"):
         yield (
             "Onset F1 is 1 where every start of a sound is found in the pictures and none is invented. *shuffled* is "
@@ -82,6 +84,12 @@ def _figures(description: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
         "following": "The sound's loudness follows the one asked for (1: exactly)",
         "held_scenes": "Timing found in rendered scenes that were not trained on",
         "test_clips": "Timing found in real clips that were not trained on",
+        "cross_entropy": "Cross entropy, nats per sample: lower is better, 5.545 is an even guess",
+        "shuffled_pictures": "Loss with the wrong pictures minus the right ones: above 0, the pictures help",
+        "retrieval": "Sounds found by pictures: share of queries with a hit in the first or the first five places",
+        "timing": "Sounds made from pictures beside the recorded ones; null: with the sound made for another clip",
+        "onsets": "Starts of made sounds within 100 ms of those recorded",
+        "sound": "Level of the made sounds and of the recorded ones",
     }
     for part in ("quality", "encoder_training"):
         for key, value in (description.get(part) or {}).items():
@@ -175,7 +183,13 @@ def _bullets(lines: Iterator[str]) -> str:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ").replace("onset f1", "onset F1").replace("sha256", "SHA-256")
+    return (
+        name.replace("_", " ")
+        .replace("onset f1", "onset F1")
+        .replace("top1", "top-1")
+        .replace("top5", "top-5")
+        .replace("sha256", "SHA-256")
+    )
 
 
 def _title(name: str) -> str:
@@ -184,4 +198,6 @@ def _title(name: str) -> str:
 
 
 def _figure(value: object) -> str:
-    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return "" if value is None else str(value)
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.2g}"

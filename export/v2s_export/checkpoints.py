@@ -12,11 +12,12 @@ from v2s_engine.errors import UsageError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig
 from v2s_engine.sampling.weights import Precision
-from v2s_engine.train.checkpoint import Checkpoint, read_checkpoint
+from v2s_engine.train.checkpoint import Checkpoint, check_encoder, read_checkpoint
 from v2s_engine.train.parameters import numpy_parameters
 from v2s_export.bundle_writer import BundleContent, write_bundle
 from v2s_export.exported_encoder import ExportedEncoder, VisualWeights, export_timing, export_visual, json_object
 from v2s_export.parity import Parity
+from v2s_export.quality import bundle_quality
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,21 @@ class ExportOptions:
     parity_clip: Path | None = None
     """A clip on whose pictures ONNX Runtime is held against PyTorch; None: a rendered scene."""
     quality: Path | None = None
-    """JSON with what was measured, copied into bundle.json."""
+    """JSON with what was measured; its figures go into bundle.json (`bundle_quality`)."""
     force: bool = False
 
 
 def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
     """Write a bundle and check its encoder against PyTorch.
 
-    Raises `UsageError` where the options do not fit the checkpoint's conditioning, `BundleDamagedError` for files that
-    are not what they should be, `OutputError` where the folder exists, and the errors of media for the parity clip.
+    RAFT is always exported with torchvision's weights, as those are what it is run with. Raises `UsageError` where the
+    options do not fit the checkpoint's conditioning, or name another visual encoder than it learned from,
+    `BundleDamagedError` for files that are not what they should be, `OutputError` where the folder exists, and the
+    errors of media for the parity clip.
     """
     precision = _precision("--precision", options.precision)
     encoder_precision = _precision("--encoder-precision", options.encoder_precision)
-    quality = json_object(options.quality) if options.quality else {}
+    quality = bundle_quality(json_object(options.quality)) if options.quality else {}
     checkpoint = read_checkpoint(options.sampler)
     config = checkpoint.config
     _check_fit(options, config)
@@ -64,6 +67,8 @@ def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
     sampler.load_state_dict(checkpoint.averaged)
     with tempfile.TemporaryDirectory() as folder:
         encoder = _export_encoder(options, encoder_precision, sampler, Path(folder))
+        if encoder.visual:
+            check_encoder(checkpoint, encoder.visual["encoder_digest"], options.sampler)
         content = BundleContent(
             name=options.name,
             config=config,

@@ -89,7 +89,7 @@ def export_visual(
     """The encoder of `frame`, `sequence` or `flow`; `sampler` holds the GRU over the pictures where there is one.
 
     PyTorch's networks are gone before ONNX Runtime opens them again, so that both never stand in memory together: that
-    keeps the whole below 2 GiB for VGG19, and below 3 GiB for VGG19 with a motion network of its size.
+    keeps the whole below 2 GiB for VGG19, and below 2.5 GiB for VGG19 with a motion network of its size.
 
     Raises the errors of `open_picture_network` and `open_motion_network`, and `BundleDamagedError` where ONNX Runtime
     computes something else.
@@ -99,44 +99,64 @@ def export_visual(
         raise UsageError("the conditioning 'envelope' has no visual encoder: export it with --timing")
     pictures, source = framed_pictures(parity_clip, visual.picture_size, FRAMED_PICTURES)
     onnx = folder / "encoder.onnx"
-    wanted, parameters, facts = _write_visual(visual, weights, onnx, pictures)
+    wanted, facts = _write_visual(visual, weights, onnx, pictures)
     gc.collect()  # the exporter's graphs go round in circles, and hold the weights
     state_onnx = None
     if sampler.pictures is not None:
         state_onnx = export_picture_state(sampler.pictures, config, folder / "conditioning.onnx")
     encoder = PictureEncoder(onnx, state_onnx, config)
-    differences = [feature_difference(encoder.features_of(pictures), wanted, weights.precision)]
+    differences = _feature_differences(encoder.features_of(pictures), wanted, visual, weights.precision)
     if sampler.pictures is not None:
         differences.append(_state_difference(encoder, sampler, wanted, config))
     parity = Parity(tuple(differences), len(pictures), source, tuple(encoder.providers), available_providers())
-    return ExportedEncoder(onnx, parameters, parity.require(), state_onnx, visual=facts)
+    del encoder
+    return ExportedEncoder(onnx, _trainable(visual, weights), parity.require(), state_onnx, visual=facts)
 
 
 def _write_visual(
     config: VisualConfig, weights: VisualWeights, path: Path, pictures: Pictures
-) -> tuple[NDArray[np.float32], Parameters, dict[str, Any]]:
-    """Features that the networks give, what to keep of them, and what to say of them; they end with this function."""
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Features that the networks give, and what to say of them; they end with this function."""
     looks = open_picture_network(config, weights.pictures)
     moves = open_motion_network(config, weights.motion) if weights.motion else None
     flow = open_flow(config.flow_method) if moves else None
     encoder = VisualEncoder(config, looks, moves, flow, chunk=CHUNK)
     wanted = encoder.features_of(pictures, len(pictures))
-    export_visual_encoder(config, looks, moves, path, weights.precision)
+    export_visual_encoder(config, looks, moves, path, weights.precision, flow=flow)
     facts = {
         "encoder_precision": weights.precision,
         "encoder_digest": encoder.digest,
         "picture_weights": _origin(weights.pictures),
         "picture_weights_sha256": weights_digest(looks),
     }
-    kept = _parameters(looks, "pictures.") if config.picture_network != "vgg19" else {}
     if moves is not None and flow is not None and weights.motion:
         facts |= {
             "motion_weights": _origin(weights.motion),
             "motion_weights_sha256": weights_digest(moves),
             "flow": flow.digest,
         }
-        kept |= _parameters(moves, "motion.")
-    return wanted, kept, facts
+    return wanted, facts
+
+
+def _trainable(config: VisualConfig, weights: VisualWeights) -> Parameters:
+    """What `train.safetensors` holds of the networks; opened again, so as not to be held while comparing."""
+    kept: Parameters = {}
+    if config.picture_network != "vgg19":
+        kept |= _parameters(open_picture_network(config, weights.pictures), "pictures.")
+    if weights.motion:
+        kept |= _parameters(open_motion_network(config, weights.motion), "motion.")
+    return kept
+
+
+def _feature_differences(
+    got: NDArray[np.float32], wanted: NDArray[np.float32], config: VisualConfig, precision: Precision
+) -> list[Difference]:
+    """One for each network, as their features may be of quite another size."""
+    looks = config.picture_features
+    found = [feature_difference("features", got[:, :looks], wanted[:, :looks], precision)]
+    if config.motion_features:
+        found.append(feature_difference("motion features", got[:, looks:], wanted[:, looks:], precision))
+    return found
 
 
 @torch.inference_mode()
@@ -150,7 +170,7 @@ def _state_difference(
 
 def _parameters(network: nn.Module, prefix: str = "") -> Parameters:
     return {
-        f"{prefix}{name}": tensor.detach().float().numpy().astype(np.float32)
+        f"{prefix}{name}": np.asarray(tensor.detach().float().numpy(), np.float32)
         for name, tensor in network.state_dict().items()
         if not (prefix and name.endswith(COUNTER))
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,8 @@ class Difference:
     """The same, in parts of the range that PyTorch's values span."""
     limit: float
     """What `absolute` may be at most."""
+    varies: bool = True
+    """Whether PyTorch's values differ from picture to picture; where they do not, agreeing with them shows nothing."""
 
     @property
     def within(self) -> bool:
@@ -72,7 +74,16 @@ class Parity:
         return next(each for each in self.differences if each.output == output)
 
     def require(self) -> Parity:
-        """Itself; raises `BundleDamagedError` where a tolerance is exceeded (or a value is not finite)."""
+        """Itself; raises `BundleDamagedError` where a tolerance is exceeded (or a value is not finite).
+
+        And where features are the same for all pictures: any two networks that see nothing agree.
+        """
+        if dead := [each.output for each in self.differences if not each.varies]:
+            raise BundleDamagedError(
+                f"the network's {' and '.join(dead)} are all the same on {self.pictures} pictures of {self.source}, so "
+                "the export cannot be checked and the model would see nothing; give other weights, or other pictures "
+                "with --parity-clip"
+            )
         beyond = [each for each in self.differences if not each.within]
         if beyond:
             raise BundleDamagedError(
@@ -89,9 +100,12 @@ def difference(output: str, got: NDArray[np.float32], wanted: NDArray[np.float32
     return Difference(output, absolute, absolute / max(float(np.ptp(wanted)), 1e-6), limit)
 
 
-def feature_difference(got: NDArray[np.float32], wanted: NDArray[np.float32], precision: Precision) -> Difference:
-    """Compare features `[N, V]` of the same pictures; the limit is in parts of the largest."""
-    return difference("features", got, wanted, FEATURE_TOLERANCES[precision] * float(np.abs(wanted).max()))
+def feature_difference(
+    output: str, got: NDArray[np.float32], wanted: NDArray[np.float32], precision: Precision
+) -> Difference:
+    """Compare one network's features `[N, V]` of the same pictures; the limit is in parts of the largest."""
+    found = difference(output, got, wanted, FEATURE_TOLERANCES[precision] * float(np.abs(wanted).max()))
+    return replace(found, varies=bool(np.ptp(wanted, axis=0).any()))
 
 
 def measure_parity(

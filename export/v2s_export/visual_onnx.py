@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from v2s_engine.model.picture_state import PictureState
 from v2s_engine.options import ModelConfig, VisualConfig
 from v2s_engine.sampling.weights import Precision
+from v2s_engine.vision.flow import Flow
 from v2s_engine.vision.motion_network import MotionNetwork
 from v2s_engine.vision.picture_encoder import FEATURES, FLOW, PICTURES, STATE, visual_metadata
 from v2s_engine.vision.picture_network import PictureNetwork
@@ -24,11 +25,14 @@ def export_visual_encoder(
     motion: MotionNetwork | None,
     path: Path,
     precision: Precision = "fp32",
+    *,
+    flow: Flow | None = None,
 ) -> Path:
     """Write `encoder.onnx`: pictures, and stacks of flow where there is a motion network, to features `[N, V]`.
 
     Inputs `pictures` `[N, S, S, 3]` uint8 and `flow` `[N, 2 L, S, S]` float32, output float32, whatever the precision
-    inside. Raises `MissingExtraError` without the packages of extra `train`.
+    inside. `flow` is what measures it: the file names it, so that it is never given another. Raises
+    `MissingExtraError` without the packages of extra `train`.
     """
     size = config.picture_size
     example = {PICTURES: torch.zeros(_EXAMPLE, size, size, 3, dtype=torch.uint8)}
@@ -36,7 +40,8 @@ def export_visual_encoder(
     if motion is not None:
         example[FLOW] = torch.zeros(_EXAMPLE, 2 * config.flow_stack, size, size)
         network = _TwoStreams(pictures, motion)
-    return write_onnx(network, example, [FEATURES], path, metadata=visual_metadata(config), half=precision == "fp16")
+    told = visual_metadata(config, flow)
+    return write_onnx(network, example, [FEATURES], path, metadata=told, half=precision == "fp16")
 
 
 def export_picture_state(state: PictureState, config: ModelConfig, path: Path) -> Path:

@@ -15,20 +15,21 @@ from v2s_engine.bundle import load_bundle
 from v2s_engine.errors import BundleNotFoundError, MediaNotFoundError, UsageError
 from v2s_engine.options import ConditioningName, ModelConfig
 from v2s_engine.train.checkpoint import Checkpoint, write_checkpoint
+from v2s_engine.vision.visual_encoder import open_visual_encoder
 from v2s_export.checkpoints import ExportOptions, export_checkpoints
 from v2s_plugin.cli import main
 
 torch.set_num_threads(1)
 
 
-def checkpoint(folder: Path, config: ModelConfig) -> Path:
+def checkpoint(folder: Path, config: ModelConfig, encoder_digest: str | None = None) -> Path:
     network = tiny_sampler(config)
     weights = {name: value.clone() for name, value in network.state_dict().items()}
     state = (torch.zeros(1, config.hidden_size), torch.zeros(1, config.hidden_size))
     path = folder / "last.ckpt"
     material = [{"file": "dog/a.mp4", "sound_class": "dog", "duration": 4.0, "licence": "CC0", "attribution": "Ann"}]
     made = Checkpoint(config, 5, 16_000, weights, weights, {}, state, {}, material, started_from="starter")
-    write_checkpoint(made, path)
+    write_checkpoint(replace(made, encoder_digest=encoder_digest), path)
     return path
 
 
@@ -81,6 +82,23 @@ def test_weights_that_do_not_fit(
     config = TINY if conditioning == "envelope" else tiny_config(conditioning)
     with pytest.raises(UsageError, match=words):
         export_checkpoints(options(checkpoint(tmp_path, config), **given))
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("pictures", "motion", "fits"), [("random:1", "random:2", True), ("random:1", "random:3", False)]
+)
+def test_a_model_keeps_the_encoder_that_it_learned_from(tmp_path: Path, pictures: str, motion: str, fits: bool) -> None:
+    config = tiny_config("flow")
+    assert config.visual is not None
+    learned_from = open_visual_encoder(config.visual, "random:1", "random:2").digest
+    given = options(checkpoint(tmp_path, config, learned_from), weights=pictures, motion_weights=motion)
+    if fits:
+        bundle, _ = export_checkpoints(given)
+        assert bundle.description["visual"]["encoder_digest"] == learned_from
+        return
+    with pytest.raises(UsageError, match=f"was trained with the visual encoder {learned_from}"):
+        export_checkpoints(given)
     assert not (tmp_path / "new").exists()
 
 

@@ -68,5 +68,5 @@ def test_vgg19_stays_below_two_gibibytes(tmp_path: Path, conditioning: str, prec
     run = peak(RUN, conditioning, precision, str(tmp_path))
     print(f"{conditioning} {precision}: export {exported / 2**20:.0f} MiB, run {run / 2**20:.0f} MiB")
     assert run < LIMIT
-    # Of the two streams of `flow`, each has an fc6 of its own: what is exported is twice as large.
-    assert exported < (LIMIT if conditioning == "frame" else 1.5 * LIMIT)
+    # Of the two streams of `flow`, each has an fc6 of its own, and ONNX Runtime reads both at once, beside PyTorch.
+    assert exported < (LIMIT if conditioning == "frame" else 1.25 * LIMIT)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,9 +14,10 @@ from torch import nn
 
 from tests.models import TINY_LOOKS, tiny_config, tiny_sampler
 from v2s_engine.errors import BundleDamagedError
-from v2s_engine.options import VisualConfig
+from v2s_engine.options import ConditioningName, ModelConfig, VisualConfig
 from v2s_engine.sampling.weights import Precision
 from v2s_engine.vision.motion_network import MotionNetwork, open_motion_network
+from v2s_engine.vision.network_weights import write_weights
 from v2s_engine.vision.picture_network import PictureNetwork, open_picture_network
 from v2s_export import exported_encoder
 from v2s_export.exported_encoder import VisualWeights, export_visual
@@ -141,27 +143,62 @@ def test_the_picture_state_runs_over_any_number_of_pictures(tmp_path: Path, weig
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_parity_is_measured_on_real_frames(shared: Path, tmp_path: Path, precision: Precision) -> None:
+@pytest.mark.parametrize("conditioning", ["frame", "sequence", "flow"])
+def test_parity_is_measured_on_real_frames(
+    shared: Path, tmp_path: Path, conditioning: ConditioningName, precision: Precision
+) -> None:
+    check_parity(tiny_config(conditioning), shared / "media" / "video" / "hit_table.mp4", tmp_path, precision)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_parity_of_vgg19_is_measured_on_real_frames(shared: Path, tmp_path: Path, precision: Precision) -> None:
+    config = replace(tiny_config("frame"), visual=VisualConfig())
+    check_parity(config, shared / "media" / "video" / "hit_table.mp4", tmp_path, precision)
+
+
+def check_parity(config: ModelConfig, clip: Path, folder: Path, precision: Precision) -> None:
+    """Export random networks and look at what was measured."""
+    weights = VisualWeights("random:0", "random:0" if config.conditioning == "flow" else None, precision)
+    parity = export_visual(config, weights, tiny_sampler(config), folder, clip).parity
+    print(f"{config.conditioning} {precision}, {parity.pictures} pictures of {parity.source}, {parity.providers}:")
+    print(*parity.differences, sep="\n")
+    assert (parity.source, parity.pictures) == (clip.name, 16)
+    assert parity.providers == ("CPUExecutionProvider",)
+    assert set(parity.providers) <= set(parity.available)
+    named = {"frame": [], "sequence": ["state"], "flow": ["motion features", "state"]}[config.conditioning]
+    assert [each.output for each in parity.differences] == ["features", *named]
+    for each in parity.differences:
+        assert 0 <= each.absolute <= each.limit
+        if each.output != "state":
+            assert each.varies
+            assert 0 < each.relative < ROUNDING[precision]
+
+
+@pytest.mark.parametrize("stream", ["pictures", "motion"])
+def test_networks_that_see_nothing_are_refused(tmp_path: Path, stream: str) -> None:
+    """All zeros agree with all zeros: that would be no check, and no model."""
     config = tiny_config("flow")
-    clip = shared / "media" / "video" / "hit_table.mp4"
-    weights = VisualWeights("random:0", "random:0", precision)
-    made = export_visual(config, weights, tiny_sampler(config), tmp_path, clip)
-    assert (made.parity.source, made.parity.pictures) == ("hit_table.mp4", 16)
-    assert made.parity.providers == ("CPUExecutionProvider",)
-    assert set(made.parity.providers) <= set(made.parity.available)
-    features, state = made.parity.of("features"), made.parity.of("state")
-    assert 0 < features.absolute <= features.limit
-    assert 0 < features.relative < ROUNDING[precision]
-    assert state.absolute <= state.limit
+    assert config.visual is not None
+    pictures, motion = networks(config.visual)
+    assert motion is not None
+    dead: PictureNetwork | MotionNetwork = pictures if stream == "pictures" else motion
+    with torch.no_grad():
+        next(dead.classifier.parameters()).zero_()
+    write_weights(dead, tmp_path / "dead.safetensors")
+    given = {"pictures": "random", "motion": "random"} | {stream: str(tmp_path / "dead.safetensors")}
+    name = {"pictures": "the network's features", "motion": "motion features"}[stream]
+    with pytest.raises(BundleDamagedError, match=f"{name} are all the same on 16 pictures of a rendered scene"):
+        export_visual(config, VisualWeights(**given), tiny_sampler(config), tmp_path)
 
 
 def test_an_export_that_computes_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tiny_config("frame")
 
-    def other(visual: VisualConfig, pictures: nn.Module, motion: None, path: Path, precision: Precision) -> Path:
+    def other(visual: VisualConfig, pictures: PictureNetwork, *given: Any, **more: Any) -> Path:
         with torch.no_grad():
             next(pictures.parameters()).mul_(1.01)
-        return export_visual_encoder(visual, pictures, motion, path, precision)  # type: ignore[arg-type]
+        return export_visual_encoder(visual, pictures, *given, **more)
 
     monkeypatch.setattr(exported_encoder, "export_visual_encoder", other)
     with pytest.raises(BundleDamagedError, match="does not compute what PyTorch computes on 16 pictures"):

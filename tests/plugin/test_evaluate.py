@@ -66,6 +66,34 @@ def test_half_a_question_is_wrong_use(wrong: list[str], capsys: pytest.CaptureFi
     assert "--data" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--retrieval-seconds", "nan"],
+        ["--retrieval-seconds", "-1"],
+        ["--temperature", "0"],
+        ["--seed", "-1"],
+        ["--takes", "0"],
+    ],
+)
+def test_wrong_amounts_are_refused_before_anything_is_read(
+    wrong: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = [*wrong, "--checkpoint", str(tmp_path / "none"), "--data", str(tmp_path / "none")]
+    assert main(["evaluate", *nothing, "-o", str(tmp_path / "out")]) == 2
+    assert "none" not in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_weights_than_in_the_training_are_wrong_use(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = write_model(tmp_path / "other.ckpt", config_of("frame"), encoder_digest="0123")
+    given = arguments(folder)
+    assert main([*given[:2], str(other), *given[3:]]) == 2
+    assert "0123" in capsys.readouterr().err
+
+
 def test_a_missing_index_or_checkpoint_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = arguments(folder)
     assert main([*given[:4], str(folder / "none.csv"), *given[5:]]) == 1

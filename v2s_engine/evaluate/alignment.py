@@ -25,7 +25,8 @@ WINDOW_LENGTH = FRAME_LENGTH
 """Samples that a movement and an onset may be apart: 64 ms."""
 
 PEAK_SHARE = 0.1
-"""A peak of movement is at least this part of the clip's fastest movement (the original's figure)."""
+"""A peak of movement is at least this part of the clip's fastest movement (the original's figure), and as much faster
+than the slowest of the 192 ms before it: a steady pan has no peaks, however it trembles."""
 
 STILL = 5e-4
 """Mean flow per picture, in parts of the picture, up to which nothing moves: coding noise gives less."""
@@ -55,7 +56,9 @@ class Movement:
         fastest = float(self.curve.max(initial=0.0))
         if fastest <= STILL:
             return np.zeros(0, np.int64)
-        return find_onsets(self.curve / fastest, PEAK_SHARE, apart=3) * FRAME_LENGTH
+        # The first picture has no movement because there is none before it: what moves from there on does not start.
+        steps = 1 + find_onsets(self.curve[1:] / fastest, PEAK_SHARE, apart=3, rise=PEAK_SHARE)
+        return steps * FRAME_LENGTH
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,35 @@
-"""Sounds made from clips' pictures, held against the sounds recorded with them and against a shuffled null.
+"""Sounds made from clips' pictures, held against the sounds recorded with them and against two shuffled nulls.
 
-The null holds each recording against the sound made for another clip: what a method gets that makes fitting sounds at
-times that have nothing to do with the pictures. A figure means something only where it is apart from its null.
+The nulls hold each recording against the sound made for another clip, looped or cut to its length. Any other clip: what
+a method gets whose sounds have nothing to do with these pictures. Another clip of the same category: what it gets that
+knows what is seen, and not when it happens. A figure means something only where it is apart from its null, and shows
+timing only where it is apart from the second one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from v2s_engine.audio import decode_codes
-from v2s_engine.evaluate.alignment import WINDOW_LENGTH, Movement, av_align, compare_sounds
+from v2s_engine.evaluate.alignment import CurveMatch, Movement, av_align, compare_sounds
 from v2s_engine.evaluate.clips import HeardClip, clip_conditioning
 from v2s_engine.evaluate.methods import Method
-from v2s_engine.evaluate.onset_scores import EVENT_STRENGTH, Onsets, OnsetScores, score_onsets, sound_onsets
+from v2s_engine.evaluate.onset_scores import EVENT_STRENGTH, Onsets, OnsetScores, onset_f1, score_onsets, sound_onsets
 from v2s_engine.evaluate.sound_quality import SoundQuality, measure_quality, take_diversity
 from v2s_engine.evaluate.statistics import Mean, PairedDifference, bootstrap_mean, derangement, paired_difference
-from v2s_engine.model.samplernn import SampleRNN
+from v2s_engine.model.conditioning import looped
 from v2s_engine.progress import Progress
 from v2s_engine.sampling.choose import open_sampler
 from v2s_engine.sampling.fold import fold_weights
-from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
+from v2s_engine.sampling.lockstep import RowJob
 from v2s_engine.sampling.sampler import Row
+from v2s_engine.sampling.sound_jobs import sampled_sounds
 from v2s_engine.train.parameters import numpy_parameters
 
 Samples = NDArray[np.float32]
-
-ROWS = 8
-"""Sounds made side by side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +37,7 @@ class SoundedClip:
     """One clip and what a method made from its pictures."""
 
     name: str
+    category: str
     recorded: Samples
     takes: tuple[Samples, ...]
     """Each as long as the recording; the first one is measured, the others only for how they differ."""
@@ -47,12 +47,15 @@ class SoundedClip:
 
 @dataclass(frozen=True)
 class Compared:
-    """One figure for a method, its null, and their paired difference."""
+    """One figure for a method, its nulls, and the paired differences over the clips that have both."""
 
     value: Mean
     null: Mean
+    """With the sound made for any other clip."""
     difference: PairedDifference
-    """Over the clips that have both."""
+    null_within: Mean
+    """With the sound made for another clip of the same category."""
+    difference_within: PairedDifference
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ class GeneratedResult:
     takes: int
     onsets: OnsetScores
     onsets_null: OnsetScores
+    onsets_null_within: OnsetScores
+    onset_f1: Compared
+    """The mean of the clips' own F1; `onsets` counts all clips' events together."""
     correlation: Compared
     """Of the loudness curves, made and recorded."""
     best_correlation: Compared
@@ -108,6 +114,7 @@ class GeneratedResult:
             "true peak: the made sound is silent": n - quality.true_peak_dbtp.n,
             "diversity: it wants two takes": n - self.diversity.n,
             "nulls: they want two clips": n if n < 2 else 0,
+            "nulls within a class: no sound was made for another clip of the class": n - self.onsets_null_within.clips,
             "recall and average precision: the recorded sounds have no events": 0 if self.onsets.true else n,
             "precision: the made sounds have no events": 0 if self.onsets.predicted else n,
         }
@@ -137,12 +144,16 @@ def sound_clips(
                     # Keyed by the clip as well: no two clips share their chance.
                     row = Row(seed, index * takes + take, temperature)
                     jobs.append(((index, take), RowJob(row, told.vectors, clip.length, told.starts)))
-        for tag, sound in _sampled(model, jobs, progress):
+        if not jobs:
+            continue
+        sampler = open_sampler(fold_weights(numpy_parameters(model), model.config), "cpu")
+        for tag, sound in sampled_sounds(sampler, jobs, progress.check):
             made[tag] = sound
             progress.step(f"{method.name}, sounds", len(made), len(clips) * takes)
     return [
         SoundedClip(
             name=clip.name,
+            category=clip.category,
             recorded=clip.samples,
             takes=tuple(made[index, take] for take in range(1, takes + 1)),
             movement=movements.get(clip.name),
@@ -152,83 +163,104 @@ def sound_clips(
 
 
 def measure_sounds(clips: Sequence[SoundedClip], *, seed: int = 0) -> GeneratedResult:
-    """All figures of some clips that were sounded, each beside its null where it has one."""
-    partner = derangement(["all"] * len(clips), within=True, seed=seed).tolist()
-    recorded = [sound_onsets(clip.recorded) for clip in clips]
-    made = [sound_onsets(clip.takes[0]) for clip in clips]
-    exchanged = [index for index, other in enumerate(partner) if other >= 0]
-    events = [onsets.surer_than(EVENT_STRENGTH) for onsets in recorded]
-    foreign = [_within(made[partner[index]], len(clips[index].recorded)) for index in exchanged]
-    matches = [compare_sounds(clip.recorded, clip.takes[0]) for clip in clips]
-    nulls = {index: compare_sounds(clips[index].recorded, clips[partner[index]].takes[0]) for index in exchanged}
+    """All figures of some clips that were sounded, each beside its nulls where it has them."""
+    made = [_figures(clip, clip.takes[0]) for clip in clips]
+    null = _null_figures(clips, ["all"] * len(clips), seed)
+    within = _null_figures(clips, [clip.category for clip in clips], seed)
+    events = [_events(clip.recorded) for clip in clips]
 
-    def compared(values: Sequence[float | None], of_null: Mapping[int, float | None]) -> Compared:
-        return _compared(values, [of_null.get(index) for index in range(len(clips))], seed)
+    def compared(figure: Callable[[_Figures], float | None]) -> Compared:
+        value, *nulls = ([figure(each) if each else None for each in group] for group in (made, null, within))
+        return _compared(value, nulls[0], nulls[1], seed)
 
-    def aligned(onsets: Sequence[Onsets], chosen: Sequence[int], *, frame: bool = False) -> dict[int, float | None]:
-        return {index: _aligned(clips[index], each, frame) for index, each in zip(chosen, onsets, strict=True)}
+    def scored(figures: Sequence[_Figures | None]) -> OnsetScores:
+        chosen = [(each.onsets, true) for each, true in zip(figures, events, strict=True) if each]
+        return score_onsets([onsets for onsets, _ in chosen], [true for _, true in chosen], seed=seed)
 
-    everyone = range(len(clips))
     return GeneratedResult(
         n=len(clips),
         takes=min((len(clip.takes) for clip in clips), default=0),
-        onsets=score_onsets(made, events),
-        onsets_null=score_onsets(foreign, [events[index] for index in exchanged]),
-        correlation=compared([m.correlation for m in matches], {i: m.correlation for i, m in nulls.items()}),
-        best_correlation=compared([m.best for m in matches], {i: m.best for i, m in nulls.items()}),
-        lag_ms=compared([_size(m.lag_ms) for m in matches], {i: _size(m.lag_ms) for i, m in nulls.items()}),
-        align=compared(list(aligned(made, everyone).values()), aligned(foreign, exchanged)),
-        align_recorded=_mean(list(aligned(recorded, everyone).values()), seed),
-        align_frame=compared(
-            list(aligned(made, everyone, frame=True).values()), aligned(foreign, exchanged, frame=True)
-        ),
+        onsets=scored(made),
+        onsets_null=scored(null),
+        onsets_null_within=scored(within),
+        onset_f1=compared(lambda each: each.f1),
+        correlation=compared(lambda each: each.match.correlation),
+        best_correlation=compared(lambda each: each.match.best),
+        lag_ms=compared(lambda each: None if each.match.lag_ms is None else abs(each.match.lag_ms)),
+        align=compared(lambda each: each.align),
+        align_recorded=_mean([_figures(clip, clip.recorded).align for clip in clips], seed),
+        align_frame=compared(lambda each: each.align_frame),
         quality=_quality_means([clip.takes[0] for clip in clips], seed),
         quality_recorded=_quality_means([clip.recorded for clip in clips], seed),
         diversity=_mean([take_diversity(clip.takes) for clip in clips], seed),
     )
 
 
-def _sampled(
-    model: SampleRNN, jobs: Sequence[tuple[tuple[int, int], RowJob]], progress: Progress
-) -> Iterator[tuple[tuple[int, int], Samples]]:
-    """Each job's tag with its sound, as they are finished."""
-    if not jobs:
-        return
-    sampler = open_sampler(fold_weights(numpy_parameters(model), model.config), "cpu")
-    waiting = iter(jobs)
-    finished = sample_lockstep(sampler, lambda wait: next(waiting, None), ROWS, lambda tag, done: progress.check())
-    for tag, codes in finished:
-        yield tag, decode_codes(codes, model.config)
+def exchanged_sounds(clips: Sequence[SoundedClip], groups: Sequence[str], seed: int) -> list[Samples | None]:
+    """For each clip the sound made for another one of its group, each used once; None where there is no other.
+
+    It is looped or cut to the clip's length, as pictures are: a short sound would have too few onsets by its length
+    alone, and any method would stand out from that.
+    """
+    partner = derangement(groups, within=True, seed=seed).tolist()
+    return [
+        looped(clips[other].takes[0], len(clip.recorded)) if other >= 0 else None
+        for clip, other in zip(clips, partner, strict=True)
+    ]
 
 
-def _within(onsets: Onsets, length: int) -> Onsets:
-    """Those of another clip's onsets that lie inside this clip."""
-    inside = onsets.positions < length
-    return Onsets(onsets.positions[inside], onsets.confidence[inside])
+@dataclass(frozen=True, eq=False)
+class _Figures:
+    """One sound held against one clip's recording and pictures."""
+
+    onsets: Onsets
+    f1: float | None
+    match: CurveMatch
+    align: float | None
+    align_frame: float | None
 
 
-def _aligned(clip: SoundedClip, onsets: Onsets, frame: bool) -> float | None:
-    if clip.movement is None:
-        return None
-    window = clip.movement.frame_length if frame else WINDOW_LENGTH
-    return av_align(clip.movement.peaks(), onsets.surer_than(EVENT_STRENGTH), window)
+def _figures(clip: SoundedClip, sound: Samples) -> _Figures:
+    onsets = sound_onsets(sound)
+    events = onsets.surer_than(EVENT_STRENGTH)
+    align = align_frame = None
+    if clip.movement is not None:
+        peaks = clip.movement.peaks()
+        align, align_frame = av_align(peaks, events), av_align(peaks, events, clip.movement.frame_length)
+    return _Figures(
+        onsets, onset_f1(onsets, _events(clip.recorded)), compare_sounds(clip.recorded, sound), align, align_frame
+    )
 
 
-def _size(value: float | None) -> float | None:
-    return None if value is None else abs(value)
+def _null_figures(clips: Sequence[SoundedClip], groups: Sequence[str], seed: int) -> list[_Figures | None]:
+    sounds = exchanged_sounds(clips, groups, seed)
+    return [None if sound is None else _figures(clip, sound) for clip, sound in zip(clips, sounds, strict=True)]
+
+
+def _events(recorded: Samples) -> NDArray[np.int64]:
+    """Where the events of a recording start, in samples."""
+    return sound_onsets(recorded).surer_than(EVENT_STRENGTH)
 
 
 def _mean(values: Sequence[float | None], seed: int) -> Mean:
     return bootstrap_mean([value for value in values if value is not None], seed=seed)
 
 
-def _compared(values: Sequence[float | None], nulls: Sequence[float | None], seed: int) -> Compared:
-    both = [(value, null) for value, null in zip(values, nulls, strict=True) if value is not None and null is not None]
+def _compared(
+    values: Sequence[float | None], null: Sequence[float | None], within: Sequence[float | None], seed: int
+) -> Compared:
     return Compared(
         value=_mean(values, seed),
-        null=_mean(nulls, seed),
-        difference=paired_difference([value for value, _ in both], [null for _, null in both], seed=seed),
+        null=_mean(null, seed),
+        difference=_difference(values, null, seed),
+        null_within=_mean(within, seed),
+        difference_within=_difference(values, within, seed),
     )
+
+
+def _difference(values: Sequence[float | None], nulls: Sequence[float | None], seed: int) -> PairedDifference:
+    both = [(value, null) for value, null in zip(values, nulls, strict=True) if value is not None and null is not None]
+    return paired_difference([value for value, _ in both], [null for _, null in both], seed=seed)
 
 
 def _quality_means(sounds: Sequence[Samples], seed: int) -> QualityMeans:

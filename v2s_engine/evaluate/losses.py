@@ -5,8 +5,7 @@ In nats per sample; divided by ln 2 it is in bits. Guessing evenly among 256 cod
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +22,6 @@ from v2s_engine.model.conditioning import Conditioning
 from v2s_engine.model.samplernn import SampleRNN, TierState
 from v2s_engine.options import LEVELS, SILENCE_CODE
 from v2s_engine.progress import Progress
-
-NATS_PER_BIT = math.log(2)
 
 BATCH = 16
 """Sounds that go through a model side by side."""
@@ -70,19 +67,22 @@ def clip_losses(
                 model, class_index = method.model_of(clips[index].category)
                 codes = encode_codes(clips[index].samples, model.config)
                 rows.append(ForcedRow(codes, clip_conditioning(model, shown[index], len(codes), class_index)))
-            losses[batch] = cross_entropies(model, rows)
+            losses[batch] = cross_entropies(model, rows, progress.check)
             done += len(batch)
             progress.step(stage, done, len(clips))
     return losses
 
 
 @torch.no_grad()
-def cross_entropies(model: SampleRNN, rows: Sequence[ForcedRow]) -> NDArray[np.float64]:
+def cross_entropies(
+    model: SampleRNN, rows: Sequence[ForcedRow], check: Callable[[], None] = lambda: None
+) -> NDArray[np.float64]:
     """Nats per sample `[B]` of rows of any lengths, in one batch.
 
     Each starts from the model's state at a clip's start with silence behind; states are carried throughout, and where a
     window of pictures begins the coarsest tier starts from its state. What is filled up to the longest row counts for
-    nothing. Raises `UsageError` for a row without samples, and where conditioning does not cover a row.
+    nothing. `check` is called every 128 ms of sound; what it raises ends it all. Raises `UsageError` for a row without
+    samples, and where conditioning does not cover a row.
     """
     config = model.config
     lengths = [len(row.codes) for row in rows]
@@ -94,6 +94,7 @@ def cross_entropies(model: SampleRNN, rows: Sequence[ForcedRow]) -> NDArray[np.f
     total = torch.zeros(len(rows), dtype=torch.float64, device=codes.device)
     done = 0
     while done < span:
+        check()
         if done and not done % window:
             state = TierState(starts[:, done // window], state.mid)
         length = min(_PIECE_LENGTH, span - done, window - done % window)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from v2s_engine.evaluate.generated import Compared, GeneratedResult, QualityMeans
-from v2s_engine.evaluate.losses import NATS_PER_BIT
 from v2s_engine.evaluate.onset_scores import TOLERANCE_LENGTH, OnsetScores
 from v2s_engine.evaluate.results import EvaluationResult, MethodResult
-from v2s_engine.evaluate.retrieval import RetrievalScores
+from v2s_engine.evaluate.retrieval import HitShare, RetrievalScores
 from v2s_engine.evaluate.statistics import Mean, PairedDifference
 from v2s_engine.grid import SAMPLE_RATE
 
@@ -39,7 +38,7 @@ def markdown_page(result: EvaluationResult) -> str:
 def _cross_entropy(methods: Sequence[MethodResult]) -> Iterator[str]:
     yield from _heading(
         "Cross entropy (lower is better)",
-        f"Teacher-forced, per sample. An even guess among 256 codes: 5.545 nats, {5.545177 / NATS_PER_BIT:.0f} bits.",
+        "Teacher-forced, per sample. An even guess among 256 codes: 5.545 nats, 8 bits.",
     )
     yield from _table(
         ("method", "parameters", "split", "n", "nats", "bits"),
@@ -88,7 +87,8 @@ def _retrieval(methods: Sequence[MethodResult]) -> Iterator[str]:
     yield from _heading(
         "Retrieval (query: pictures, database: sounds)",
         "Share of queries with a hit in the first 1 or 5. By loss: as in the paper. By gain: each sound's mean loss "
-        "over all queries taken off, so that quiet sounds do not always come first. Chance: from these very clips.",
+        "over all queries taken off, so that quiet sounds do not always come first. Chance: from these very clips. "
+        "In brackets: interval over queries; p: one-sided permutation test against chance.",
     )
     rows: list[Row] = []
     for method, result in found:
@@ -97,13 +97,16 @@ def _retrieval(methods: Sequence[MethodResult]) -> Iterator[str]:
         rows.append((method.name, "by loss", told, n, longest, *_shares(result.by_loss)))
         rows.append((method.name, "by gain", told, n, longest, *_shares(result.by_gain)))
     chances = {result.chance: result.n for _, result in found}
-    rows += [("chance", NOTHING, NOTHING, str(n), NOTHING, *_shares(chance)) for chance, n in chances.items()]
+    for chance, clips in chances.items():
+        expected = (chance.category_top1, chance.category_top5, chance.instance_top1, chance.instance_top5)
+        rows.append(("chance", NOTHING, NOTHING, str(clips), NOTHING, *map(_percent, expected)))
     top = ("category top-1", "category top-5", "instance top-1", "instance top-5")
     yield from _table(("method", "ranked", "class told", "n", "sounds up to", *top), rows)
 
 
 def _timing(methods: Sequence[MethodResult]) -> Iterator[str]:
     figures: dict[str, Callable[[GeneratedResult], Compared]] = {
+        "onset F1, mean over clips": lambda made: made.onset_f1,
         "envelope correlation": lambda made: made.correlation,
         "envelope correlation at its best lag": lambda made: made.best_correlation,
         "that lag, ms (lower is better)": lambda made: made.lag_ms,
@@ -114,38 +117,51 @@ def _timing(methods: Sequence[MethodResult]) -> Iterator[str]:
     for method, made in _generated(methods):
         for name, figure in figures.items():
             value = figure(made)
-            rows.append(
+            nulls = (
+                ("another clip", value.null, value.difference),
+                ("within a class", value.null_within, value.difference_within),
+            )
+            rows += [
                 (
                     method.name,
                     name,
                     str(value.value.n),
                     _mean(value.value, 3),
-                    _mean(value.null, 3),
-                    _difference(value.difference, 3),
-                    _p(value.difference),
+                    kind,
+                    str(difference.n),
+                    _mean(null, 3),
+                    _difference(difference, 3),
+                    _p(difference),
                 )
-            )
+                for kind, null, difference in nulls
+            ]
         reached = made.align_recorded
-        rows.append(("recorded sound", "AV-Align, ±64 ms", str(reached.n), _mean(reached, 3), *[NOTHING] * 3))
+        rows.append(("recorded sound", "AV-Align, ±64 ms", str(reached.n), _mean(reached, 3), *[NOTHING] * 5))
     if rows:
         yield from _heading(
             "Generated sounds in time",
             "Made from the test clips' pictures. Null: the recording (for AV-Align: the pictures) of one clip with the "
-            "sound made for another.",
+            "sound made for another, looped or cut to its length. Apart from any clip's: the sounds fit; apart from "
+            "those within a class too: they fit in time.",
         )
-        yield from _table(("method", "figure", "n", "value", "null", "value − null", "p"), _unique(rows))
+        names = ("method", "figure", "n", "value", "null", "pairs", "value of the null", "value − null", "p")
+        yield from _table(names, _unique(rows))
 
 
 def _onsets(methods: Sequence[MethodResult]) -> Iterator[str]:
     rows: list[Row] = []
     for method, made in _generated(methods):
-        for name, scores in ((method.name, made.onsets), (f"{method.name}, null", made.onsets_null)):
+        for name, scores in (
+            (method.name, made.onsets),
+            (f"{method.name}, null: another clip", made.onsets_null),
+            (f"{method.name}, null: within a class", made.onsets_null_within),
+        ):
             rows.append((name, *_onset_cells(scores)))
     if rows:
         yield from _heading(
             "Onsets",
             f"Events of the made sound within {TOLERANCE_LENGTH * 1000 // SAMPLE_RATE} ms of the recording's, one to "
-            "one. Recall is what others call onset accuracy.",
+            "one, all clips together. Recall is what others call onset accuracy.",
         )
         names = ("method", "clips", "true", "made", "matched", "recall", "precision", "F1", "average precision")
         yield from _table(names, rows)
@@ -153,8 +169,9 @@ def _onsets(methods: Sequence[MethodResult]) -> Iterator[str]:
 
 def _onset_cells(scores: OnsetScores) -> Row:
     counts = (scores.clips, scores.true, scores.predicted, scores.matched)
-    shares = (scores.recall, scores.precision, scores.f1, scores.average_precision)
-    return [*map(str, counts), *(_number(share, 3) for share in shares)]
+    means = scores.over_clips
+    shares = [_mean(each, 3) for each in (means.recall, means.precision, means.f1)]
+    return [*map(str, counts), *shares, _number(scores.average_precision, 3)]
 
 
 def _quality(methods: Sequence[MethodResult]) -> Iterator[str]:
@@ -247,12 +264,19 @@ def _difference(difference: PairedDifference, digits: int) -> str:
     return f"{_signed(difference.mean, digits)} [{_signed(difference.low, digits)}, {_signed(difference.high, digits)}]"
 
 
-def _p(difference: PairedDifference) -> str:
-    if difference.p_value is None:
+def _p(tested: PairedDifference | HitShare) -> str:
+    if tested.p_value is None:
         return NOTHING
-    return f"{difference.p_value:.4f}" if difference.p_value >= 1e-4 else "< 0.0001"
+    return f"{tested.p_value:.4f}" if tested.p_value >= 1e-4 else "< 0.0001"
 
 
 def _shares(scores: RetrievalScores) -> Row:
     shares = (scores.category_top1, scores.category_top5, scores.instance_top1, scores.instance_top5)
-    return [_percent(share) for share in shares]
+    return [_share(share) for share in shares]
+
+
+def _share(hit: HitShare) -> str:
+    share = hit.share
+    if share.low is None or share.high is None:
+        return _percent(share.mean)
+    return f"{_percent(share.mean)} [{100 * share.low:.1f}, {100 * share.high:.1f}], p {_p(hit)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -12,17 +12,17 @@ from v2s_engine.envelope import measure_envelope
 from v2s_engine.errors import UsageError, V2SError
 from v2s_engine.evaluate.alignment import Movement
 from v2s_engine.evaluate.clips import HeardClip, excerpt
-from v2s_engine.evaluate.generated import SoundedClip, measure_sounds, sound_clips
+from v2s_engine.evaluate.generated import SoundedClip, exchanged_sounds, measure_sounds, sound_clips
 from v2s_engine.evaluate.losses import clip_losses
 from v2s_engine.evaluate.methods import Method
 from v2s_engine.evaluate.results import ExampleCurves, MethodResult
 from v2s_engine.evaluate.retrieval import RetrievalResult, retrieve
 from v2s_engine.evaluate.shuffled import ShuffleResult, shuffle_pictures
-from v2s_engine.evaluate.statistics import derangement
 from v2s_engine.evaluate.table import CrossEntropy, summarise_losses
 from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE, steps_covering
 from v2s_engine.options import PAPER_WINDOW
 from v2s_engine.progress import Progress
+from v2s_engine.sampling.sampler import Row
 from v2s_engine.train.parameters import numpy_parameters
 
 MovementOf = Callable[[str], Movement | str]
@@ -62,11 +62,14 @@ class MeasureOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.retrieval_clips, self.generate) < 0 or min(self.takes, self.retrieval_length) < 1:
+        amounts = (self.retrieval_clips, self.generate, self.takes, self.retrieval_length)
+        # Compared one by one, so that NaN is refused.
+        if not all(amount >= least for amount, least in zip(amounts, (0, 0, 1, 1), strict=True)):
             raise UsageError(
                 "an evaluation wants retrieval clips and generated clips of at least 0, takes and retrieval length of "
-                f"at least 1; got {self.retrieval_clips}, {self.generate}, {self.takes}, {self.retrieval_length}"
+                f"at least 1; got {', '.join(map(str, amounts))}"
             )
+        Row(self.seed, self.takes, self.temperature)
 
 
 def measure_method(
@@ -82,11 +85,10 @@ def measure_method(
     know) are left out and listed.
     """
     progress = progress or Progress()
-    categories = {clip.category for clips in splits.values() for clip in clips}
     left_out: list[tuple[str, str]] = []
-    usable = {split: _usable(method, clips, categories, left_out) for split, clips in splits.items()}
+    usable = {split: _usable(method, clips, left_out) for split, clips in splits.items()}
     test = usable.get("test", [])
-    notes = _notes(method, categories)
+    notes = _notes(method)
     table: list[CrossEntropy] = []
     shuffles: list[ShuffleResult] = []
     for split, clips in usable.items():
@@ -109,10 +111,10 @@ def measure_method(
         conditioning=method.config.conditioning,
         parameters=sum(each.size for model in method.models for each in numpy_parameters(model).values()),
         models=len(method.models),
-        class_told=method.tells_class(categories),
+        class_told=method.tells_class,
         cross_entropy=tuple(table),
         shuffles=tuple(shuffles),
-        retrieval=_retrieval(method, test, categories, options, progress),
+        retrieval=_retrieval(method, test, options, progress),
         generated=generated,
         notes=tuple(notes),
         left_out=tuple(left_out),
@@ -133,12 +135,10 @@ def spread_clips(clips: Sequence[Each], count: int, seed: int = 0) -> list[Each]
     return [clips[index] for index in sorted(chosen)]
 
 
-def _usable(
-    method: Method, clips: Sequence[HeardClip], categories: Collection[str], left_out: list[tuple[str, str]]
-) -> list[HeardClip]:
+def _usable(method: Method, clips: Sequence[HeardClip], left_out: list[tuple[str, str]]) -> list[HeardClip]:
     usable = []
     for clip in clips:
-        reason = _fault(method, clip, categories)
+        reason = _fault(method, clip)
         if reason is None:
             usable.append(clip)
         else:
@@ -146,9 +146,9 @@ def _usable(
     return usable
 
 
-def _fault(method: Method, clip: HeardClip, categories: Collection[str]) -> str | None:
+def _fault(method: Method, clip: HeardClip) -> str | None:
     """Why a method cannot be measured on a clip."""
-    if not method.knows(clip.category, categories):
+    if not method.knows(clip.category):
         return f"its category {clip.category!r} is none of the method's: {', '.join(method.sound_classes)}"
     try:
         samples = clip.samples
@@ -164,20 +164,20 @@ def _fault(method: Method, clip: HeardClip, categories: Collection[str]) -> str 
     return None
 
 
-def _notes(method: Method, categories: Collection[str]) -> list[str]:
-    notes = []
+def _notes(method: Method) -> list[str]:
+    notes = [f"{each.path}, after {each.checkpoint.step:,} steps" for each in method.origins]
     if method.config.conditioning == "envelope":
         notes.append(
             "it is told the loudness of the recording that it is to foresee or to make: its figures do not compare "
             "with those of methods that see pictures only"
         )
-    if method.tells_class(categories):
+    if method.tells_class:
         notes.append("it knows the category beside the pictures: its category hits in the retrieval show only that")
     return notes
 
 
 def _retrieval(
-    method: Method, test: Sequence[HeardClip], categories: Collection[str], options: MeasureOptions, progress: Progress
+    method: Method, test: Sequence[HeardClip], options: MeasureOptions, progress: Progress
 ) -> RetrievalResult | None:
     if not options.retrieval_clips:
         return None
@@ -185,7 +185,7 @@ def _retrieval(
     return retrieve(
         method,
         [excerpt(clip, options.retrieval_length, method.config) for clip in chosen],
-        class_told=method.tells_class(categories),
+        seed=options.seed,
         progress=progress,
     )
 
@@ -202,6 +202,7 @@ def _sounded(
     clips = [excerpt(clip, LONGEST_SOUND, method.config) for clip in spread_clips(test, options.generate, options.seed)]
     movements: dict[str, Movement] = {}
     for clip in clips:
+        progress.check()
         movement = movement_of(clip.name)
         if not isinstance(movement, str):
             pictures = steps_covering(clip.length, FRAME_LENGTH)
@@ -218,13 +219,13 @@ def _sounded(
 
 
 def _examples(sounded: Sequence[SoundedClip], seed: int) -> tuple[ExampleCurves, ...]:
-    partner = derangement(["all"] * len(sounded), within=True, seed=seed).tolist()
+    nulls = exchanged_sounds(sounded, ["all"] * len(sounded), seed)
     return tuple(
         ExampleCurves(
             name=clip.name,
             recorded=measure_envelope(clip.recorded).loudness,
             made=measure_envelope(clip.takes[0]).loudness,
-            null=measure_envelope(sounded[other].takes[0]).loudness if other >= 0 else np.zeros(0, np.float32),
+            null=np.zeros(0, np.float32) if null is None else measure_envelope(null).loudness,
         )
-        for clip, other in list(zip(sounded, partner, strict=True))[:EXAMPLES]
+        for clip, null in list(zip(sounded, nulls, strict=True))[:EXAMPLES]
     )

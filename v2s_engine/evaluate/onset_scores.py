@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from v2s_engine.envelope import measure_envelope
 from v2s_engine.errors import UsageError
+from v2s_engine.evaluate.statistics import Mean, bootstrap_mean
 from v2s_engine.grid import ENVELOPE_LENGTH
 from v2s_engine.onsets import find_onsets, match_onsets
 
@@ -49,6 +50,15 @@ class Onsets:
 
 
 @dataclass(frozen=True)
+class OnsetMeans:
+    """The shares of `OnsetScores` with their 95 % intervals over clips, weighted by events; n: clips that have any."""
+
+    recall: Mean
+    precision: Mean
+    f1: Mean
+
+
+@dataclass(frozen=True)
 class OnsetScores:
     """Predicted onsets against true ones, over all clips together."""
 
@@ -67,6 +77,7 @@ class OnsetScores:
     """2 matched / (true + predicted); None without either."""
     average_precision: float | None
     """Over all confidences, events that were never predicted included; None without true events."""
+    over_clips: OnsetMeans
 
 
 def sound_onsets(samples: NDArray[np.float32]) -> Onsets:
@@ -85,13 +96,18 @@ def score_onsets(
     *,
     tolerance: int = TOLERANCE_LENGTH,
     event_strength: float = EVENT_STRENGTH,
+    seed: int = 0,
 ) -> OnsetScores:
-    """Hold the predictions for some clips against their true onsets `[E]` in samples; one of each per clip."""
+    """Hold the predictions for some clips against their true onsets `[E]` in samples; one of each per clip.
+
+    `seed` is of the bootstrap.
+    """
     if len(predicted) != len(true):
         raise UsageError(f"onsets want one prediction per clip; got {len(predicted)} for {len(true)} clips")
     events = [guess.surer_than(event_strength) for guess in predicted]
-    matched = sum(len(match_onsets(found, wanted, tolerance)) for found, wanted in zip(events, true, strict=True))
-    wanted_count, found_count = sum(map(len, true)), sum(map(len, events))
+    matches = [len(match_onsets(found, wanted, tolerance)) for found, wanted in zip(events, true, strict=True)]
+    wanted, found = list(map(len, true)), list(map(len, events))
+    matched, wanted_count, found_count = sum(matches), sum(wanted), sum(found)
     return OnsetScores(
         clips=len(true),
         true=wanted_count,
@@ -101,7 +117,18 @@ def score_onsets(
         precision=_share(matched, found_count),
         f1=_share(2 * matched, wanted_count + found_count),
         average_precision=average_precision(predicted, true, tolerance),
+        over_clips=OnsetMeans(
+            recall=_mean_share(matches, wanted, seed),
+            precision=_mean_share(matches, found, seed),
+            f1=_mean_share([2 * each for each in matches], [a + b for a, b in zip(wanted, found, strict=True)], seed),
+        ),
     )
+
+
+def onset_f1(predicted: Onsets, true: NDArray[np.int64]) -> float | None:
+    """F1 of one clip's events; None where neither the prediction nor the truth has any."""
+    events = predicted.surer_than(EVENT_STRENGTH)
+    return _share(2 * len(match_onsets(events, true, TOLERANCE_LENGTH)), len(events) + len(true))
 
 
 def average_precision(
@@ -124,6 +151,12 @@ def average_precision(
         area += (recall - recall_before) * matched / sum(map(len, admitted))
         recall_before = recall
     return area
+
+
+def _mean_share(parts: Sequence[int], wholes: Sequence[int], seed: int) -> Mean:
+    """The share of all parts in all wholes, which is the mean of the clips' shares weighted by their wholes."""
+    counted = [(part / whole, whole) for part, whole in zip(parts, wholes, strict=True) if whole]
+    return bootstrap_mean([share for share, _ in counted], [whole for _, whole in counted], seed=seed)
 
 
 def _share(part: int, whole: int) -> float | None:

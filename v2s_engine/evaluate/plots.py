@@ -13,8 +13,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from v2s_engine.evaluate.results import EvaluationResult, ExampleCurves, MethodResult
-from v2s_engine.evaluate.retrieval import RetrievalResult, RetrievalScores
+from v2s_engine.evaluate.retrieval import HitShare
 from v2s_engine.evaluate.shuffled import ShuffleKind
+from v2s_engine.evaluate.statistics import Mean
 from v2s_engine.grid import ENVELOPE_RATE
 
 # Colours that those who see red and green alike can tell apart (Okabe and Ito).
@@ -40,7 +41,9 @@ def draw_page(result: EvaluationResult, path: Path) -> None:
         axis = figure.add_subplot(grid[2 + index // 2, index % 2])
         _draw_example(axis, name, example, legend=index == 0)
     counts = ", ".join(f"{count} {split}" for split, count in result.clips.items())
-    figure.suptitle(f"{len(result.categories)} categories; clips: {counts}; whiskers: 95 % intervals over clips")
+    figure.suptitle(
+        f"{len(result.categories)} categories; clips: {counts}; whiskers: 95 % intervals over clips or queries"
+    )
     for axis in figure.axes:
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=_DPI, format="png")
@@ -97,7 +100,7 @@ def _draw_shuffles(axis: Any, methods: Sequence[MethodResult]) -> None:
 
 def _draw_retrieval(axis: Any, methods: Sequence[MethodResult], what: str) -> None:
     results = [(method, method.retrieval) for method in methods if method.retrieval and method.retrieval.n]
-    axis.set_title(f"Retrieval: {what} (bars: hits; lines: chance)")
+    axis.set_title(f"Retrieval: {what} (bars: hits; lines: chance; *: p < 0.05)")
     if not results:
         axis.text(0.5, 0.5, "not asked for", ha="center", va="center", transform=axis.transAxes, color=_GREY)
         axis.set_axis_off()
@@ -108,12 +111,15 @@ def _draw_retrieval(axis: Any, methods: Sequence[MethodResult], what: str) -> No
         label = f"{top.replace('top', 'top-')} {rank.replace('_', ' ')}"
         for place, (_, result) in enumerate(results):
             at = place + (number - 1.5) * width
-            share = _share(result, rank, f"{what}_{top}")
-            axis.bar(at, 100 * share, 0.9 * width, color=colours[number], label=label if place == 0 else None)
-            axis.text(at, 100 * share, f"{100 * share:.3g}", ha="center", va="bottom", fontsize=8)
-            chance = 100 * _share(result, "chance", f"{what}_{top}")
+            hit: HitShare = getattr(getattr(result, rank), f"{what}_{top}")
+            share, low, high = _interval(hit.share)
+            axis.bar(at, share, 0.9 * width, color=colours[number], label=label if place == 0 else None)
+            axis.errorbar(at, share, [[share - low], [high - share]], color=_GREY, capsize=3, linewidth=1)
+            beats = "*" if hit.p_value is not None and hit.p_value < 0.05 else ""
+            axis.text(at, high, f"{share:.3g}{beats}", ha="center", va="bottom", fontsize=8)
+            chance = 100 * float(getattr(result.chance, f"{what}_{top}") or 0.0)
             axis.plot([at - width / 2, at + width / 2], [chance, chance], color="black", linewidth=2)
-            highest = max(highest, 100 * share, chance)
+            highest = max(highest, high, chance)
     names = [f"{method.name}\nn={result.n}{', class told' * result.class_told}" for method, result in results]
     axis.set_xticks(range(len(names)), names)
     axis.set_ylim(0, 1.28 * highest)
@@ -146,9 +152,11 @@ def _chosen(methods: Sequence[MethodResult]) -> list[tuple[str, ExampleCurves]]:
     return turns[: max(_EXAMPLES, len(methods))]
 
 
-def _share(result: RetrievalResult, rank: str, name: str) -> float:
-    scores: RetrievalScores = getattr(result, rank)
-    return float(getattr(scores, name) or 0.0)
+def _interval(share: Mean) -> tuple[float, float, float]:
+    """Mean, low and high in percent; no width where there is no interval."""
+    mean = share.mean or 0.0
+    low, high = (mean if end is None else end for end in (share.low, share.high))
+    return 100 * mean, 100 * low, 100 * high
 
 
 def _name_methods(axis: Any, methods: Sequence[MethodResult]) -> None:

@@ -24,7 +24,7 @@ class ExampleCurves:
     recorded: NDArray[np.float32]
     made: NDArray[np.float32]
     null: NDArray[np.float32]
-    """The sound made for another clip; may be of another length."""
+    """The sound made for another clip, looped or cut to this one's length; empty without another."""
 
 
 @dataclass(frozen=True)

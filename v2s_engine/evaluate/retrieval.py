@@ -11,13 +11,17 @@ Two choices are ours, since the paper's are not known:
   only that it does; a model that was trained on all clips as one class has the pictures alone.
 - Beside the plain loss there is a second ranking, by how much these pictures lower the sound's loss against its mean
   over all queries. By plain loss, a quiet sound comes first whatever is shown.
+
+Whether hits are more than chance gives: had the pictures nothing to do with the sounds, the queries' pictures could be
+exchanged among the clips and would hit as often.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +30,7 @@ from v2s_engine.audio import encode_codes
 from v2s_engine.evaluate.clips import HeardClip, clip_conditioning
 from v2s_engine.evaluate.losses import BATCH, ForcedRow, cross_entropies
 from v2s_engine.evaluate.methods import Method
+from v2s_engine.evaluate.statistics import RESAMPLES, Mean, bootstrap_mean, resample_blocks
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.model.conditioning import Conditioning
 from v2s_engine.progress import Progress
@@ -34,14 +39,38 @@ TOP = 5
 """How many first places are looked at."""
 
 
+_KINDS = ("category_top1", "category_top5", "instance_top1", "instance_top5")
+
+
 @dataclass(frozen=True)
-class RetrievalScores:
-    """Shares of queries with a hit; None without clips."""
+class ChanceShares:
+    """Expected shares of queries with a hit; None without clips."""
 
     category_top1: float | None
     category_top5: float | None
     instance_top1: float | None
     instance_top5: float | None
+
+
+@dataclass(frozen=True)
+class HitShare:
+    """A share of queries with a hit, and whether chance gives as much."""
+
+    share: Mean
+    """With its 95 % bootstrap interval over the queries."""
+    p_value: float | None
+    """Permutation test, one-sided: the share of the ways to exchange the queries' pictures among the clips that hit as
+    often. All ways are tried for up to 7 clips, else 10,000. None without clips."""
+
+
+@dataclass(frozen=True)
+class RetrievalScores:
+    """What one ranking hits."""
+
+    category_top1: HitShare
+    category_top5: HitShare
+    instance_top1: HitShare
+    instance_top5: HitShare
 
 
 @dataclass(frozen=True)
@@ -58,23 +87,26 @@ class RetrievalResult:
     """Ranked by plain loss, as in the paper."""
     by_gain: RetrievalScores
     """Ranked by the loss minus that sound's mean over all queries."""
-    chance: RetrievalScores
+    chance: ChanceShares
     """Expected where all orders are equally likely, computed from these clips."""
 
 
 def retrieve(
-    method: Method, clips: Sequence[HeardClip], *, class_told: bool, progress: Progress | None = None
+    method: Method, clips: Sequence[HeardClip], *, seed: int = 0, progress: Progress | None = None
 ) -> RetrievalResult:
-    """Rank all clips' sounds for every clip's pictures. n clips are n² scorings: give excerpts of a subset."""
+    """Rank all clips' sounds for every clip's pictures. n clips are n² scorings: give excerpts of a subset.
+
+    `seed` is of intervals and tests.
+    """
     categories = [clip.category for clip in clips]
     scores = pair_losses(method, clips, progress)
     gains = scores - scores.mean(axis=0, keepdims=True) if len(clips) else scores
     return RetrievalResult(
         n=len(clips),
         longest=max((clip.length for clip in clips), default=0),
-        class_told=class_told,
-        by_loss=hit_shares(scores, categories),
-        by_gain=hit_shares(gains, categories),
+        class_told=method.tells_class,
+        by_loss=hit_shares(scores, categories, seed=seed),
+        by_gain=hit_shares(gains, categories, seed=seed),
         chance=chance_shares(categories),
     )
 
@@ -104,33 +136,61 @@ def pair_losses(method: Method, clips: Sequence[HeardClip], progress: Progress |
                         class_index = method.model_of(clips[query].category)[1]
                         told[query] = clip_conditioning(model, clips[query], covered, class_index)
                 rows = [ForcedRow(codes, told[query]) for query in batch]
-                scores[batch, sound] = cross_entropies(model, rows)
+                scores[batch, sound] = cross_entropies(model, rows, progress.check)
         progress.step(f"{method.name}, retrieval", done + 1, len(clips))
     return scores
 
 
-def hit_shares(scores: NDArray[np.float64], categories: Sequence[str]) -> RetrievalScores:
+def hit_shares(scores: NDArray[np.float64], categories: Sequence[str], *, seed: int = 0) -> RetrievalScores:
     """Shares of queries with a hit for scores `[query, sound]`, lower being better; equal scores in order of index."""
-    if not len(categories):
-        return RetrievalScores(None, None, None, None)
-    first = np.argsort(scores, axis=1, kind="stable")[:, :TOP]
-    names = np.array(categories)
-    same = names[first] == names[:, None]
-    own = first == np.arange(len(names))[:, None]
-    return RetrievalScores(
-        float(same[:, 0].mean()), float(same.any(axis=1).mean()), float(own[:, 0].mean()), float(own.any(axis=1).mean())
-    )
+    n = len(categories)
+    if not n:
+        return RetrievalScores(*[HitShare(Mean(0, None, None, None), None)] * len(_KINDS))
+    first = first_places(scores)
+    seen = hits(first, categories, np.arange(n))
+    as_often, tried = np.zeros(len(_KINDS)), 0
+    for orders in _orders(n, seed):
+        as_often += (hits(first, categories, orders).sum(axis=-1) >= seen.sum(axis=-1)).sum(axis=0)
+        tried += len(orders)
+    # What was seen is one of the ways: among all of them it is there, beside drawn ones it counts in addition.
+    extra = 0 if math.factorial(n) == tried else 1
+    p_values = (as_often + extra) / (tried + extra)
+    shares = [bootstrap_mean(row.astype(np.float64).tolist(), seed=seed) for row in seen]
+    return RetrievalScores(*(HitShare(share, float(p)) for share, p in zip(shares, p_values, strict=True)))
 
 
-def chance_shares(categories: Sequence[str]) -> RetrievalScores:
+def first_places(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The sounds `[query, place]` in the first places."""
+    return np.argsort(scores, axis=1, kind="stable")[:, :TOP]
+
+
+def hits(first: NDArray[np.int64], categories: Sequence[str], shown: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each query hits `[.., kind, query]`, kinds as in `RetrievalScores`, if query i shows `shown[.., i]`."""
+    names = np.unique(categories, return_inverse=True)[1]
+    same = names[first] == names[shown][..., None]
+    own = first == shown[..., None]
+    return np.stack([same[..., 0], same.any(axis=-1), own[..., 0], own.any(axis=-1)], axis=-2)
+
+
+def _orders(n: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """All orders of n clips in blocks `[R, n]`, or, where they are too many, drawn ones."""
+    if math.factorial(n) <= RESAMPLES:
+        yield np.array(list(permutations(range(n))), np.int64)
+        return
+    rng = np.random.default_rng(seed)
+    for count in resample_blocks(n * TOP):
+        yield rng.permuted(np.tile(np.arange(n), (count, 1)), axis=1)
+
+
+def chance_shares(categories: Sequence[str]) -> ChanceShares:
     """What any ranking that ignores the pictures gives on average, exactly."""
     n = len(categories)
     if not n:
-        return RetrievalScores(None, None, None, None)
+        return ChanceShares(None, None, None, None)
     places = min(TOP, n)
     members = [categories.count(name) for name in categories]
     missed = [math.comb(n - count, places) / math.comb(n, places) for count in members]
-    return RetrievalScores(
+    return ChanceShares(
         category_top1=sum(members) / n**2,
         category_top5=1 - sum(missed) / n,
         instance_top1=1 / n,

@@ -12,7 +12,7 @@ from v2s_engine.corpus.clip_material import PreparedClip, PreparedClips, prepare
 from v2s_engine.corpus.clips import Clip, ClipIndex, Split, read_clips
 from v2s_engine.errors import MediaError, UsageError
 from v2s_engine.evaluate.alignment import Movement, measure_movement
-from v2s_engine.evaluate.measuring import MeasureOptions, MovementOf, measure_method, spread_clips
+from v2s_engine.evaluate.measuring import LONGEST_SOUND, MeasureOptions, MovementOf, measure_method, spread_clips
 from v2s_engine.evaluate.methods import Method, open_methods
 from v2s_engine.evaluate.results import EvaluationResult, MethodResult
 from v2s_engine.options import ModelConfig, VisualConfig
@@ -51,13 +51,16 @@ def evaluate_methods(
     """Evaluate checkpoints on an index of clips; the same options give the same figures.
 
     `open_encoder` replaces the visual encoder (for rendered material and tests). Raises the errors of
-    `open_methods` and `read_clips`, of the visual encoder's weights, and `UsageError` where no test clip can be used.
+    `open_methods` and `read_clips`, of the visual encoder's weights, and `UsageError` where the weights are not those
+    of a model's training, where a model sounds none of the index's categories, or no test clip can be used.
     """
     if options.clips is not None and options.clips < 1:
         raise UsageError(f"an evaluation wants at least 1 clip per split; got {options.clips}")
     progress = progress or Progress()
     methods = open_methods(options.checkpoints, options.device)
     index = read_clips(options.data)
+    for method in methods:
+        method.check_categories(index.categories)
     chosen = {split: _chosen(index, split, options) for split in SPLITS}
     if not chosen["test"]:
         raise UsageError(f"{options.data} has no clips for testing; mark some with split = test, or give more clips")
@@ -74,7 +77,9 @@ def evaluate_methods(
         if not splits["test"]:
             reasons = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:5])
             raise UsageError(f"no clip for testing in {options.data} can be used ({reasons})")
-        results.append(measure_method(method, splits, options.measures, _movements(splits["test"], measure), progress))
+        results.append(
+            measure_method(method, splits, options.measures, movements_of(splits["test"], measure), progress)
+        )
     return EvaluationResult(
         data=str(options.data),
         clips={split: max(_count(result, split) for result in results) for split in SPLITS},
@@ -112,6 +117,8 @@ class _Preparation:
         """The clips as the method's conditioning wants them, whatever sound classes its models have."""
         config: ModelConfig = replace(method.config, sound_classes=self._categories)
         encoder = self._open_encoder(config.visual) if config.visual else None
+        if encoder:
+            method.check_encoder(encoder.digest)
         options = self._options
         return prepare_clips(clips, config, encoder, options.cache, workers=options.workers, progress=progress)
 
@@ -121,14 +128,14 @@ def _chosen(index: ClipIndex, split: Split, options: EvaluationOptions) -> Seque
     return clips if options.clips is None else spread_clips(clips, options.clips, options.measures.seed)
 
 
-def _movements(clips: Sequence[PreparedClip], measure: Callable[[Path, int, Fraction], Movement]) -> MovementOf:
-    """How the pictures of prepared clips move, measured when asked for."""
+def movements_of(clips: Sequence[PreparedClip], measure: Callable[[Path, int, Fraction], Movement]) -> MovementOf:
+    """How the pictures of prepared clips move while a sound is made for them, measured when asked for."""
     by_name = {clip.name: clip for clip in clips}
 
     def movement_of(name: str) -> Movement | str:
         clip = by_name[name]
         try:
-            return measure(clip.clip.path, clip.length, clip.clip.begin or Fraction(0))
+            return measure(clip.clip.path, min(clip.length, LONGEST_SOUND), clip.clip.begin or Fraction(0))
         except MediaError as error:
             return str(error)
 

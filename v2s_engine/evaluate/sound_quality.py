@@ -21,6 +21,12 @@ from v2s_engine.train.preview import power_db
 GATE_DBFS = -50.0
 """A step of 16 ms below this is silent."""
 
+CLIPPED_RUN = 3
+"""Samples in a row at a sound's own extreme that are a flat top."""
+
+CLIPPED_FROM = 1 - 1 / 64
+"""Extremes below this are no clipping. The highest codes are 0.992 (8 bits, linear) and 32,767 / 32,768 (16 bits)."""
+
 LEAST_LUFS = -70.0
 """BS.1770's absolute gate: what is quieter has no loudness."""
 
@@ -43,7 +49,7 @@ class SoundQuality:
     tail_ms: float | None
     """Silence after the last sound; all of it where nothing sounds."""
     clipped: int
-    """Samples at or past full scale."""
+    """Samples that are clipped, see `count_clipped`."""
     dc_offset: float | None
     """Mean of all samples, full scale being 1; None without samples."""
 
@@ -65,9 +71,35 @@ def measure_quality(samples: NDArray[np.float32]) -> SoundQuality:
         silence=float(silent.mean()),
         lead_ms=float(lead) * step_ms,
         tail_ms=float(tail) * step_ms,
-        clipped=int((np.abs(samples) >= 1.0).sum()),
+        clipped=count_clipped(samples),
         dc_offset=float(samples.mean(dtype=np.float64)),
     )
+
+
+def count_clipped(samples: NDArray[np.float32]) -> int:
+    """How many samples of a sound `[L]` are clipped.
+
+    Those past full scale, which whatever writes the sound will clip, and those in flat tops: three or more in a row at
+    the sound's own highest or lowest value, where that lies within 1/64 of full scale. A single sample at full scale is
+    how a normalised sound looks, and no clipping. A sound clipped before it was turned down, resampled or packed by a
+    lossy codec is not found; one of 256 levels that only just reaches the last of them looks the same as a clipped one.
+    """
+    limited = np.clip(samples, -1.0, 1.0)
+    extremes = [end for end in (limited.min(initial=0.0), limited.max(initial=0.0)) if abs(end) >= CLIPPED_FROM]
+    clipped = np.abs(samples) > 1.0
+    for extreme in extremes:
+        clipped |= _in_runs(limited == extreme, CLIPPED_RUN)
+    return int(clipped.sum())
+
+
+def _in_runs(marked: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
+    """Those of the marked places `[L]` that stand in a row of at least so many."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
+    begins, ends = edges[::2], edges[1::2]
+    inside = np.zeros(len(marked), np.bool_)
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        inside[begin:end] = end - begin >= least
+    return inside
 
 
 def take_diversity(takes: Sequence[NDArray[np.float32]]) -> float | None:

@@ -61,7 +61,7 @@ def bootstrap_mean(values: Sequence[float], weights: Sequence[float] | None = No
     means = np.concatenate(
         [
             (data[drawn] * weight[drawn]).sum(axis=1) / weight[drawn].sum(axis=1)
-            for count in _blocks(len(data))
+            for count in resample_blocks(len(data))
             for drawn in [rng.integers(len(data), size=(count, len(data)))]
         ]
     )
@@ -117,13 +117,13 @@ def _sign_flip_p(differences: NDArray[np.float64], seed: int) -> float:
     rng = np.random.default_rng(seed)
     hits = sum(
         int((abs((rng.choice((-1.0, 1.0), size=(block, count)) * differences).mean(axis=1)) >= seen).sum())
-        for block in _blocks(count)
+        for block in resample_blocks(count)
     )
     return (1 + hits) / (1 + RESAMPLES)  # the pattern that was seen is one of them: never 0
 
 
-def _blocks(count: int) -> list[int]:
-    """Sizes of blocks of resamples of `count` values, so that memory stays bounded."""
+def resample_blocks(count: int) -> list[int]:
+    """Sizes of blocks that make up all resamples of `count` values each, so that memory stays bounded."""
     size = max(1, min(RESAMPLES, _BLOCK // count))
     return [min(size, RESAMPLES - done) for done in range(0, RESAMPLES, size)]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.evaluate.clips import HeardClip
-from v2s_engine.evaluate.losses import NATS_PER_BIT
 from v2s_engine.evaluate.statistics import Mean, bootstrap_mean
+from v2s_engine.train.journal import NATS_TO_BITS
 
 
 @dataclass(frozen=True)
@@ -29,4 +29,4 @@ def summarise_losses(split: str, clips: Sequence[HeardClip], losses: NDArray[np.
     """The mean over all samples of some clips whose losses (`clip_losses`) are known."""
     lengths = [clip.length for clip in clips]
     nats = bootstrap_mean(losses.tolist(), lengths, seed=seed)
-    return CrossEntropy(split, sum(lengths), nats, None if nats.mean is None else nats.mean / NATS_PER_BIT)
+    return CrossEntropy(split, sum(lengths), nats, None if nats.mean is None else nats.mean * NATS_TO_BITS)

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from v2s_engine.errors import BundleDamagedError, OutputError
+from v2s_engine.errors import BundleDamagedError, OutputError, UsageError
 from v2s_engine.options import ModelConfig
+from v2s_engine.train.chunks import StreamPrint, StreamState
 
 FORMAT = 1
 
@@ -31,7 +32,7 @@ class Checkpoint:
     optimiser: dict[str, Any]
     state: tuple[Tensor, Tensor]
     """Carried hidden states of all rows, whichever process trains them."""
-    stream: dict[str, list[int]]
+    stream: StreamState
     material: list[dict[str, Any]]
     """What it was trained on, for `bundle.json`."""
     chunk_length: int | None = None
@@ -40,6 +41,12 @@ class Checkpoint:
     """How the held-out loss went: the lowest, its step, and checkpoints since."""
     started_from: str | None = None
     """Name of the model whose weights it began with; None for random ones."""
+    encoder_digest: str | None = None
+    """`VisualEncoder.digest` of the encoder whose features it learned from; None without one, or where not said."""
+    stream_print: StreamPrint | None = None
+    """What decided its batches: material, how it is played, truncation; None in checkpoints that do not say."""
+    merged: bool = False
+    """Whether the classes of the material were merged into one."""
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -62,6 +69,9 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "chunk_length": checkpoint.chunk_length,
         "best": list(checkpoint.best),
         "started_from": checkpoint.started_from,
+        "encoder_digest": checkpoint.encoder_digest,
+        "stream_print": checkpoint.stream_print,
+        "merged": checkpoint.merged,
     }
     try:
         with temporary.open("wb") as file:
@@ -77,7 +87,7 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint. Files with pickled code are refused: `BundleDamagedError`."""
+    """Read a checkpoint. Files with pickled code, or with parts missing, are refused: `BundleDamagedError`."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -86,7 +96,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise BundleDamagedError(f"{path} is no checkpoint of plain tensors: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise BundleDamagedError(f"{path} is no checkpoint of format {FORMAT}")
+    try:
+        return _checkpoint_of(content)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise BundleDamagedError(
+            f"{path} is no whole checkpoint of format {FORMAT}: {error!r}; take another checkpoint of that training"
+        ) from error
+
+
+def _checkpoint_of(content: dict[str, Any]) -> Checkpoint:
     loss, step, worse = content.get("best", (None, 0, 0))
+    coarse, mid = content["state"]
     return Checkpoint(
         config=ModelConfig.from_json(content["config"]),
         step=content["step"],
@@ -94,10 +114,40 @@ def read_checkpoint(path: Path) -> Checkpoint:
         model=content["model"],
         averaged=content["averaged"],
         optimiser=content["optimiser"],
-        state=(content["state"][0], content["state"][1]),
+        state=(coarse, mid),
         stream=content["stream"],
         material=content["material"],
         chunk_length=content.get("chunk_length"),
         best=(loss, step, worse),
         started_from=content.get("started_from"),
+        encoder_digest=content.get("encoder_digest"),
+        stream_print=content.get("stream_print"),
+        merged=content.get("merged", False),
     )
+
+
+def check_encoder(checkpoint: Checkpoint, digest: str, path: Path) -> None:
+    """Refuse to go on from the checkpoint at `path` with another visual encoder than it was trained with.
+
+    Raises `UsageError`. Checkpoints that do not say which encoder that was are not checked.
+    """
+    if checkpoint.encoder_digest not in (None, digest):
+        raise UsageError(
+            f"{path} was trained with the visual encoder {checkpoint.encoder_digest}, given is {digest}; "
+            "give the weights (--weights, --motion-weights, --flow-weights) that it was trained with"
+        )
+
+
+def check_stream(checkpoint: Checkpoint, stream: StreamPrint, path: Path) -> None:
+    """Refuse to go on from the checkpoint at `path` with batches of other material, or drawn or cut otherwise.
+
+    Raises `UsageError` that names what differs. Checkpoints that do not say are not checked.
+    """
+    before = stream if checkpoint.stream_print is None else checkpoint.stream_print
+    different = [name for name in sorted({*before, *stream}) if before.get(name) != stream.get(name)]
+    if different:
+        told = "; ".join(f"{name} was {before.get(name)}, asked for is {stream.get(name)}" for name in different)
+        raise UsageError(
+            f"{path} was trained on other batches: {told}; give the same clips or recordings and options, or start in "
+            "another --output with --from"
+        )

@@ -70,6 +70,8 @@ class FeatureItem(NamedTuple):
 
     path: Path
     times: tuple[Fraction, ...]
+    sha256: str | None = None
+    """Of the file, where it is known; else it is worked out."""
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,26 @@ class FeatureCache:
         except OSError as error:
             raise OutputError(f"cannot keep features in {folder}: {error}; choose another folder") from error
 
+    def holds(self, item: FeatureItem, encoder: FeatureMaker) -> bool:
+        """Whether something is kept of an item. It is not read: `get_or_make` makes it again where it is damaged."""
+        return self._file(self._key(item.path, item.times, encoder, item.sha256)).exists()
+
     def get_or_make(
-        self, path: Path, times: Sequence[Fraction], encoder: FeatureMaker, progress: Progress | None = None
+        self,
+        path: Path,
+        times: Sequence[Fraction],
+        encoder: FeatureMaker,
+        progress: Progress | None = None,
+        *,
+        sha256: str | None = None,
     ) -> KeptFeatures:
         """Features of one clip, from disk or made and kept. A damaged file is made again.
 
-        Raises the errors of the encoder, and `OutputError` where they cannot be written.
+        `sha256` is that of the media file, where it is known; else the file is read for it. Raises the errors of the
+        encoder, and `OutputError` where they cannot be written.
         """
-        key = self._key(path, times, encoder)
-        file = self._folder / f"{key}.safetensors"
+        key = self._key(path, times, encoder, sha256)
+        file = self._file(key)
         there = file.exists()
         kept = _read(file, key, (len(times), encoder.feature_size)) if there else None
         if kept is not None:
@@ -119,8 +132,15 @@ class FeatureCache:
         self._write(file, key, path, values)
         return KeptFeatures(values.astype(np.float32), "remade" if there else "made")
 
-    def _key(self, path: Path, times: Sequence[Fraction], encoder: FeatureMaker) -> str:
-        parts = {"media": self._media_digest(path), "times": [str(each) for each in times], "encoder": encoder.digest}
+    def _file(self, key: str) -> Path:
+        return self._folder / f"{key}.safetensors"
+
+    def _key(self, path: Path, times: Sequence[Fraction], encoder: FeatureMaker, sha256: str | None) -> str:
+        parts = {
+            "media": sha256 or self._media_digest(path),
+            "times": [str(each) for each in times],
+            "encoder": encoder.digest,
+        }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _media_digest(self, path: Path) -> str:
@@ -170,7 +190,9 @@ def extract_features(
     within = Progress(cancel=progress.cancel)
 
     def origin_of(item: FeatureItem) -> Origin:
-        return cache.get_or_make(item.path, item.times, encoder, within).origin  # and let the features go
+        return cache.get_or_make(
+            item.path, item.times, encoder, within, sha256=item.sha256
+        ).origin  # and let the features go
 
     origins: dict[Origin, int] = {"kept": 0, "made": 0, "remade": 0}
     failures: dict[int, str] = {}

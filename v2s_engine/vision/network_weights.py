@@ -28,19 +28,25 @@ COUNTER = "num_batches_tracked"
 
 
 def load_weights(
-    network: nn.Module, weights: str, published: WeightsEnum | None = None, unused: tuple[str, ...] = ()
+    network: nn.Module,
+    weights: str,
+    published: WeightsEnum | None = None,
+    unused: tuple[str, ...] = (),
+    *,
+    option: str = "--weights",
 ) -> None:
     """Give `network` (which may be on the meta device) its weights, in float32 on the CPU, and ready it for use.
 
     `weights` is `default`, `random`, `random:SEED` or a path. Names that begin with one of `unused` may stand in a file
-    and are left out. Raises `UsageError` where `default` is asked for and nothing is `published`, `BundleNotFoundError`
-    where there is no such file and none can be downloaded, and `BundleDamagedError` where a file holds something else.
+    and are left out. `option` is what a command line names the file with. Raises `UsageError` where `default` is asked
+    for and nothing is `published`, `BundleNotFoundError` where there is no such file and none can be downloaded, and
+    `BundleDamagedError` where a file holds something else.
     """
     word, _, seed = weights.partition(":")
     if word == RANDOM:
         found = random_weights(network, _seed(weights, seed))
     elif weights == DEFAULT:
-        found = _published_weights(network, published)
+        found = _published_weights(network, published, option)
     else:
         found = read_weights(Path(weights))
     kept = {name: value for name, value in found.items() if not name.startswith(unused)}
@@ -121,7 +127,7 @@ def weights_digest(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _published_weights(network: nn.Module, published: WeightsEnum | None) -> dict[str, Tensor]:
+def _published_weights(network: nn.Module, published: WeightsEnum | None, option: str) -> dict[str, Tensor]:
     if published is None:
         raise UsageError(
             f"nobody publishes weights for a {type(network).__name__} of this size; train them with `v2s train-visual` "
@@ -134,12 +140,12 @@ def _published_weights(network: nn.Module, published: WeightsEnum | None) -> dic
     except OSError as error:  # no network, no such host, refused, disk full
         raise BundleNotFoundError(
             f"cannot download {published.url}: {error}; get that file on a machine with a connection and put it at "
-            f"{cached}, or anywhere and give --weights FILE"
+            f"{cached}, or anywhere and give {option} FILE"
         ) from error
     except Exception as error:  # a wrong hash, or whatever pickle makes of a damaged file
         raise BundleDamagedError(
             f"{cached} is not what {published.url} should be: {_first_line(error)}; delete it and try again, or "
-            "get the file by hand and give --weights FILE"
+            f"get the file by hand and give {option} FILE"
         ) from error
     return dict(found)
 

@@ -11,9 +11,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from v2s_engine.errors import BundleDamagedError, UsageError
 from v2s_engine.options import ModelConfig, VisualConfig
 from v2s_engine.progress import Progress
+from v2s_engine.vision.chunks import chunked
 from v2s_engine.vision.flow import Flow, open_flow
 from v2s_engine.vision.flow_stack import FlowStacks
 from v2s_engine.vision.framing import read_framed
@@ -36,12 +36,12 @@ PICTURES, FLOW, FEATURES, STATE = "pictures", "flow", "features", "state"
 """Names of the models' inputs and outputs."""
 
 FORMAT_KEY, FORMAT = "v2s_format", "visual-1"
-VISUAL_KEY = "v2s_visual"
-"""Entries in encoder.onnx's metadata: what it is, and its `VisualConfig` as JSON."""
+VISUAL_KEY, FLOW_KEY = "v2s_visual", "v2s_flow"
+"""Entries in encoder.onnx's metadata: what it is, its `VisualConfig` as JSON, and the digest of the `Flow` that it was
+exported with, where it looks at any."""
 
 _Pictures = NDArray[np.uint8]
 _Floats = NDArray[np.float32]
-_Item = TypeVar("_Item")
 
 
 class PictureEncoder:
@@ -49,7 +49,8 @@ class PictureEncoder:
 
     `state_path` is `conditioning.onnx`, or None for `frame`; `threads` is how many threads a network may use. How a
     clip is cut into chunks does not show in the result beyond the rounding of sums. Raises `BundleDamagedError` where a
-    model is not the one that `config` speaks of.
+    model is not the one that `config` speaks of, or was exported with another flow than is measured here, and for
+    `flow` the errors of `open_flow`.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class PictureEncoder:
         self._chunk = chunk
         self._flow = open_flow(config.visual.flow_method) if config.visual.motion_features else None
         self._encoder = open_session(encoder_path, providers, threads)
-        _check_encoder(self._encoder, encoder_path, config.visual)
+        _check_encoder(self._encoder, encoder_path, config.visual, self._flow)
         self._state: InferenceSession | None = None
         if config.starts_from_pictures:
             if state_path is None:
@@ -136,19 +137,20 @@ class PictureEncoder:
     def _inputs(self, pictures: Iterable[_Pictures]) -> Iterator[dict[str, NDArray[np.generic]]]:
         """What the network is given, `chunk` pictures at a time."""
         if self._flow is None:
-            for some in _chunked(pictures, self._chunk):
+            for some in chunked(pictures, self._chunk):
                 yield {PICTURES: np.stack(some)}
             return
-        for pairs in _chunked(_with_stacks(pictures, self._flow.restarted(), self._visual.flow_stack), self._chunk):
+        for pairs in chunked(_with_stacks(pictures, self._flow.restarted(), self._visual.flow_stack), self._chunk):
             yield {
                 PICTURES: np.stack([picture for picture, _ in pairs]),
                 FLOW: np.stack([stack for _, stack in pairs]),
             }
 
 
-def visual_metadata(visual: VisualConfig) -> dict[str, str]:
+def visual_metadata(visual: VisualConfig, flow: Flow | None) -> dict[str, str]:
     """What encoder.onnx says of itself."""
-    return {FORMAT_KEY: FORMAT, VISUAL_KEY: json.dumps(asdict(visual), sort_keys=True)}
+    told = {FORMAT_KEY: FORMAT, VISUAL_KEY: json.dumps(asdict(visual), sort_keys=True)}
+    return told | {FLOW_KEY: flow.digest} if flow else told
 
 
 def _with_stacks(pictures: Iterable[_Pictures], flow: Flow, length: int) -> Iterator[tuple[_Pictures, _Floats]]:
@@ -162,19 +164,18 @@ def _with_stacks(pictures: Iterable[_Pictures], flow: Flow, length: int) -> Iter
     yield from zip(waiting, stacks.rest(), strict=True)
 
 
-def _chunked(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    """Lists of `size` items; the last may be shorter (`itertools.batched` wants Python 3.12)."""
-    waiting = iter(items)
-    while some := list(islice(waiting, size)):
-        yield some
-
-
-def _check_encoder(session: InferenceSession, path: Path, visual: VisualConfig) -> None:
+def _check_encoder(session: InferenceSession, path: Path, visual: VisualConfig, flow: Flow | None) -> None:
     size = visual.picture_size
     wanted = {PICTURES: [size, size, 3]}
     if visual.motion_features:
         wanted[FLOW] = [2 * visual.flow_stack, size, size]
-    said, meant = dict(session.get_modelmeta().custom_metadata_map), visual_metadata(visual)
+    said, meant = dict(session.get_modelmeta().custom_metadata_map), visual_metadata(visual, flow)
+    if flow and said.get(FLOW_KEY) != flow.digest:
+        raise BundleDamagedError(
+            f"{path} was exported with optical flow by {said.get(FLOW_KEY)!r}, and here it is measured by "
+            f"{flow.digest!r}: the model would see other motion than it learned from; export the bundle again with "
+            "the flow that is measured here"
+        )
     if any(said.get(key) != value for key, value in meant.items()):
         raise BundleDamagedError(
             f"{path} is another visual encoder than bundle.json says: its metadata are {said}, wanted {meant}; "

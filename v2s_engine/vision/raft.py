@@ -66,5 +66,5 @@ def open_raft(weights: str, device: str = "cpu") -> RaftMeter:
     """RAFT with torchvision's weights (`default`), `random[:SEED]` ones, or a file's. Raises as `load_weights`."""
     with torch.device("meta"):
         network = raft_small(weights=None)
-    load_weights(network, weights, Raft_Small_Weights.DEFAULT)
+    load_weights(network, weights, Raft_Small_Weights.DEFAULT, option="--flow-weights")
     return RaftMeter(network.to(device), f"raft small {weights_digest(network)}")

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +22,7 @@ from torch import nn
 from v2s_engine.errors import DeviceError, UsageError
 from v2s_engine.options import VisualConfig
 from v2s_engine.progress import Progress
+from v2s_engine.vision.chunks import chunked
 from v2s_engine.vision.flow import Flow, open_flow
 from v2s_engine.vision.flow_stack import Field, FlowStacks
 from v2s_engine.vision.framing import read_framed
@@ -36,8 +35,6 @@ CHUNK = 8
 
 WAY_OF_LOOKING = 1
 """Rises when pictures are framed, or flow is stacked, in another way: features kept from before are then not used."""
-
-Item = TypeVar("Item")
 
 Features = NDArray[np.float32]
 """`[N, V]`, one vector per picture: the picture network's numbers, then the motion network's."""
@@ -111,7 +108,7 @@ class VisualEncoder:
         moved = [np.zeros((0, self.config.motion_features), np.float32)]
         flow, stacks = self._flow and self._flow.restarted(), FlowStacks(self.config.flow_stack)
         done = 0
-        for chunk in _chunks(pictures, self._chunk):
+        for chunk in chunked(pictures, self._chunk):
             seen.append(self._seen(chunk))
             if flow:
                 told = (stacks.add(flow.step(picture)) for picture in chunk)
@@ -132,7 +129,7 @@ class VisualEncoder:
     def _moved(self, stacks: Iterable[Field]) -> list[Features]:
         if self._motion is None:
             return []
-        return [self._run(self._motion, np.stack(chunk)) for chunk in _chunks(stacks, self._chunk)]
+        return [self._run(self._motion, np.stack(chunk)) for chunk in chunked(stacks, self._chunk)]
 
     @torch.inference_mode()
     def _run(self, network: nn.Module, given: NDArray[np.generic]) -> Features:
@@ -162,13 +159,6 @@ def open_visual_encoder(
         return VisualEncoder(config, pictures, device=device)
     flow = open_flow(config.flow_method, flow_weights, device)
     return VisualEncoder(config, pictures, open_motion_network(config, motion_weights), flow, device=device)
-
-
-def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of `size` items; the last may be shorter."""
-    waiting = iter(items)
-    while chunk := list(islice(waiting, size)):
-        yield chunk
 
 
 def _checked_device(device: str) -> str:

@@ -86,7 +86,7 @@ def blind_model(classes: Sequence[str] = ("any",)) -> SampleRNN:
 
 
 def seeing(conditioning: ConditioningName = "frame") -> Method:
-    return Method(conditioning, (seeing_model(conditioning),))
+    return Method(conditioning, (seeing_model(conditioning),), merged=True)
 
 
 def shown_clip(

@@ -55,6 +55,16 @@ def test_movement_is_found_where_something_moves(tmp_path: Path) -> None:
     assert abs(int(later.peaks()[0]) - 4_800) <= 1_024
 
 
+def test_steady_motion_has_no_peaks_however_it_trembles() -> None:
+    pan = np.full(100, 0.01)
+    pan[0] = 0.0  # nothing before the first picture
+    assert Movement(pan, 640).peaks().tolist() == []
+    trembling = pan * np.random.default_rng(0).uniform(0.95, 1.0, 100)
+    assert Movement(trembling, 640).peaks().tolist() == []
+    pan[[40, 60]] = 0.03
+    assert Movement(pan, 640).peaks().tolist() == [40 * 1_024, 60 * 1_024]
+
+
 def test_nothing_moves_in_a_still_picture(tmp_path: Path) -> None:
     assert measure_movement(make_still(tmp_path / "still.png"), 16_000).peaks().tolist() == []
     assert Movement(np.zeros(0), 640).peaks().tolist() == []

@@ -4,10 +4,12 @@ from numpy.typing import NDArray
 
 from tests.engine.evaluate.seeing import WINDOW, blind_model, code_of, seeing, seeing_model, shown_clip
 from v2s_engine.audio import encode_codes
+from v2s_engine.errors import CancelledError
 from v2s_engine.evaluate.alignment import Movement
-from v2s_engine.evaluate.generated import SoundedClip, measure_sounds, sound_clips
+from v2s_engine.evaluate.generated import SoundedClip, exchanged_sounds, measure_sounds, sound_clips
 from v2s_engine.evaluate.methods import Method
 from v2s_engine.grid import FRAME_LENGTH
+from v2s_engine.progress import Progress
 
 CLIPS = [shown_clip([0, 2, 1, 3]), shown_clip([3, 3, 1]), shown_clip([1, 0], category="drum")]
 
@@ -33,7 +35,7 @@ TIMES = [[3, 12, 20], [6, 17, 25], [1, 9, 28]]
 
 def sounded(made: list[NDArray[np.float32]]) -> list[SoundedClip]:
     return [
-        SoundedClip(f"clip {number}", hits(times), (sound, sound[::-1].copy()), movement(times))
+        SoundedClip(f"clip {number}", "dog", hits(times), (sound, sound[::-1].copy()), movement(times))
         for number, (times, sound) in enumerate(zip(TIMES, made, strict=True))
     ]
 
@@ -98,6 +100,75 @@ def test_sounds_out_of_time_do_not() -> None:
     assert result.align_recorded.mean == 1.0
 
 
+def rattle(length: int, seed: int) -> tuple[NDArray[np.float32], list[int]]:
+    """Bursts about three times a second, at times of their own; and the picture steps at which they start."""
+    rng = np.random.default_rng(seed)
+    steps = np.flatnonzero(rng.random(length // FRAME_LENGTH) < 0.2).tolist()
+    sound = 1e-4 * rng.standard_normal(length).astype(np.float32)
+    for step in steps:
+        burst = sound[step * FRAME_LENGTH :][:2_000]
+        burst += np.float32(0.3) * rng.standard_normal(len(burst)).astype(np.float32)
+    return sound, steps
+
+
+def test_sounds_that_know_nothing_are_no_better_than_their_nulls_whatever_the_lengths() -> None:
+    """Clips of 0.6 s exchanged with clips of 10 s: a null as short as its own clip would have hardly any onsets."""
+    clips = []
+    for number in range(40):
+        length = FRAME_LENGTH * (10, 160)[number % 2]
+        recorded, steps = rattle(length, number)
+        curve = np.zeros(length // FRAME_LENGTH)
+        curve[steps] = 0.01
+        made, _ = rattle(length, 1_000 + number)
+        clips.append(SoundedClip(str(number), "ab"[number // 2 % 2], recorded, (made,), Movement(curve, 640)))
+    result = measure_sounds(clips)
+    for figure in (result.onset_f1, result.correlation, result.align):
+        for difference in (figure.difference, figure.difference_within):
+            assert difference.n >= 20
+            assert difference.low is not None
+            assert difference.high is not None
+            assert difference.low <= 0 <= difference.high
+    assert result.onsets.f1 == pytest.approx(result.onsets_null.f1, abs=0.05)
+    assert result.onsets.f1 == pytest.approx(result.onsets_null_within.f1, abs=0.05)
+
+
+def test_a_null_is_looped_or_cut_to_its_clip() -> None:
+    one_second, two_seconds = hits([3, 12])[:16_000], hits([3, 12, 20, 25])
+    clips = [
+        SoundedClip(name, "dog", recorded, (recorded,), None)
+        for name, recorded in (("short", one_second), ("long", two_seconds))
+    ]
+    null = measure_sounds(clips).onsets_null
+    assert null.predicted == 2 + 4  # the long one's first second; the short one twice
+    assert [None if sound is None else len(sound) for sound in exchanged_sounds(clips, ["a", "a"], 0)] == [
+        16_000,
+        32_000,
+    ]
+    assert exchanged_sounds(clips, ["a", "b"], 0) == [None, None]
+
+
+def test_knowing_the_category_is_not_knowing_the_time() -> None:
+    """Each category has its own times; within it all sounds are alike, so the null within a class is as good."""
+    of_class = {"dog": [3, 12, 20], "drum": [6, 17, 25]}
+    clips = [
+        SoundedClip(f"{name} {number}", name, hits(steps, number), (hits(steps, 50 + number),), None)
+        for name, steps in of_class.items()
+        for number in range(4)
+    ]
+    result = measure_sounds(clips)
+    assert result.onset_f1.value.mean == result.onset_f1.null_within.mean == result.onsets_null_within.f1 == 1.0
+    assert result.onset_f1.difference_within.mean == 0.0
+    assert result.onset_f1.difference.mean is not None
+    assert result.onset_f1.difference.mean > 0.2
+
+
+def test_making_sounds_stops_on_request() -> None:
+    progress = Progress()
+    progress.cancel.set()
+    with pytest.raises(CancelledError):
+        sound_clips(Method("frame", (blind_model(),)), CLIPS[:1], {}, progress=progress)
+
+
 def test_silent_sounds_give_none_or_nothing_found_and_never_nan() -> None:
     silence = np.zeros(32_000, np.float32)
     result = measure_sounds(sounded([silence] * 3))
@@ -116,10 +187,11 @@ def test_one_clip_has_no_null(count: int) -> None:
     result = measure_sounds(sounded([hits(times) for times in TIMES])[:count])
     assert result.n == count
     assert (result.correlation.null.n, result.correlation.difference.n, result.onsets_null.clips) == (0, 0, 0)
+    assert (result.correlation.null_within.n, result.onsets_null_within.clips) == (0, 0)
 
 
 def test_without_pictures_to_look_at_there_is_no_alignment() -> None:
-    clips = [SoundedClip("a", hits([3]), (hits([3]),), None)]
+    clips = [SoundedClip("a", "dog", hits([3]), (hits([3]),), None)]
     result = measure_sounds(clips)
     assert (result.align.value.n, result.align_recorded.n, result.diversity.n) == (0, 0, 0)
     assert result.onsets.matched == 1

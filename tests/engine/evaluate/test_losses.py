@@ -16,7 +16,7 @@ from tests.engine.evaluate.seeing import (
     sounding_clip,
 )
 from v2s_engine.audio import encode_codes
-from v2s_engine.errors import UsageError
+from v2s_engine.errors import CancelledError, UsageError
 from v2s_engine.evaluate.clips import clip_conditioning, excerpt
 from v2s_engine.evaluate.losses import ForcedRow, clip_losses, cross_entropies
 from v2s_engine.evaluate.methods import Method
@@ -25,6 +25,7 @@ from v2s_engine.grid import FRAME_LENGTH
 from v2s_engine.model.conditioning import Conditioning
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ConditioningName
+from v2s_engine.progress import Progress
 
 CONDITIONINGS: tuple[ConditioningName, ...] = ("envelope", "frame", "sequence", "flow")
 
@@ -116,6 +117,23 @@ def test_an_envelope_model_is_told_the_loudness_of_the_clip_shown() -> None:
     told = [clip_conditioning(model, clip, 6_000, 0).vectors for clip in (loud, quiet)]
     assert told[0].shape == (24, model.config.conditioning_size)
     assert (told[0][:, 1] > told[1][:, 1] + 0.2).all()
+
+
+def test_a_long_sound_can_be_stopped_within_its_batch() -> None:
+    progress, seen = Progress(), []
+
+    def check() -> None:
+        seen.append(1)
+        if len(seen) == 3:
+            progress.cancel.set()
+        progress.check()
+
+    model = random_model("frame")
+    clip = shown_clip([0] * 20)
+    row = ForcedRow(encode_codes(clip.samples, model.config), clip_conditioning(model, clip, clip.length, 0))
+    with pytest.raises(CancelledError):
+        cross_entropies(model, [row], check)
+    assert len(seen) == 3
 
 
 def test_models_per_category_each_foresee_their_own() -> None:

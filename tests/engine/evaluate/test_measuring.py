@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def measured(method: Method) -> MethodResult:
 
 @pytest.fixture(scope="module")
 def result() -> EvaluationResult:
-    methods = (seeing(), Method("frame 2", (blind_model(),)), seeing("sequence"))
+    methods = (seeing(), Method("frame 2", (blind_model(),), merged=True), seeing("sequence"))
     return EvaluationResult(
         data="clips.csv",
         clips={"train": 6, "test": 6},
@@ -66,8 +67,10 @@ def test_the_method_that_sees_stands_out_in_every_table(result: EvaluationResult
         assert two.difference.mean == 0
     assert sees.retrieval is not None
     assert blind.retrieval is not None
-    assert sees.retrieval.by_loss.category_top1 == 1.0
-    assert blind.retrieval.by_loss.category_top1 == blind.retrieval.chance.category_top1
+    assert sees.retrieval.by_loss.category_top1.share.mean == 1.0
+    assert sees.retrieval.by_loss.instance_top1.p_value == 1 / 24
+    assert blind.retrieval.by_loss.category_top1.share.mean == blind.retrieval.chance.category_top1
+    assert blind.retrieval.by_loss.category_top1.p_value == 1.0
 
 
 def test_what_could_not_be_computed_is_said(result: EvaluationResult) -> None:
@@ -97,6 +100,10 @@ def test_the_tables_say_n_chance_and_intervals(result: EvaluationResult) -> None
     assert any(line.startswith("| frame | ") and "| test | 6 | 0." in line and "[" in line for line in rows)
     assert any(line.startswith("| chance | ") and "50.0 %" in line and "25.0 %" in line for line in rows)
     assert any("within a class | 6 | +" in line for line in rows)
+    assert any(
+        line.startswith("| frame | by loss | no | 4 ") and "100.0 % [100.0, 100.0], p 0.0417" in line for line in rows
+    )
+    assert any(line.startswith("| frame | onset F1, mean over clips") and "within a class" in line for line in rows)
     assert "dog/bad.mp4: it cannot be decoded" in page
     assert "nan" not in page.lower()
     widths = {line.count("|") for line in rows if line.startswith(("| method | clips", "| frame, null"))}
@@ -157,8 +164,16 @@ def test_clips_are_drawn_evenly_over_the_categories() -> None:
 
 def test_wrong_amounts_are_refused() -> None:
     for wrong in ({"takes": 0}, {"generate": -1}, {"retrieval_length": 0}, {"retrieval_clips": -1}):
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match="an evaluation wants"):
             MeasureOptions(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"temperature": 0.0}, {"temperature": float("nan")}, {"seed": -1}, {"retrieval_length": float("nan")}]
+)
+def test_what_would_fail_after_hours_is_refused_at_once(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        MeasureOptions(**wrong)
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(result: EvaluationResult, tmp_path: Path) -> None:

@@ -59,6 +59,23 @@ def test_equal_peaks_side_by_side_are_thinned_without_losing_others() -> None:
     assert all(two - one >= 4 for one, two in combinations(kept.tolist(), 2))
 
 
+def test_a_curve_that_stays_where_it_is_has_no_peaks() -> None:
+    assert find_onsets(np.full(100, 0.9), 0.5).tolist() == []
+    assert find_onsets(np.ones(1), 0.5).tolist() == []
+    plateau = np.full(100, 0.1)
+    plateau[20:60] = 0.9
+    assert find_onsets(plateau, 0.5).tolist() == [20]
+    plateau[:3] = 1.0
+    assert find_onsets(plateau, 0.5).tolist() == [0, 20]
+
+
+def test_a_peak_rises_by_as_much_as_is_asked() -> None:
+    curve = np.full(60, 0.8)
+    curve[[10, 30]] = [0.85, 1.0]
+    assert find_onsets(curve, 0.5).tolist() == [10, 30]
+    assert find_onsets(curve, 0.5, rise=0.1).tolist() == [30]
+
+
 def test_the_matching_window_has_nothing_to_do_with_the_threshold() -> None:
     """librosa's `delta` was given the matching window in one kit: another window then found other onsets."""
     clicks = np.zeros(32_000, np.float32)
@@ -119,6 +136,19 @@ def test_average_precision_lies_between_nothing_and_recall(predicted: list[tuple
         assert area is not None
         assert recall is not None
         assert 0 <= area <= recall + 1e-12
+
+
+def test_shares_have_intervals_over_clips() -> None:
+    """Half of the clips are wholly right, half wholly wrong: the shares are surely neither 0 nor 1, and not 0.5."""
+    predicted = [onsets(100, 5_000)] * 8 + [onsets(9_000)] * 8
+    scores = score_onsets(predicted, [at(100, 5_000)] * 16)
+    means = scores.over_clips
+    for share, mean in ((scores.recall, means.recall), (scores.precision, means.precision), (scores.f1, means.f1)):
+        assert mean.mean == pytest.approx(share)
+        assert mean.low is not None
+        assert mean.high is not None
+        assert 0.2 < mean.low < mean.mean < mean.high < 0.9
+    assert score_onsets([onsets(100), onsets()], [at(100), at()]).over_clips.f1.n == 1
 
 
 def test_clips_are_counted_together_but_matched_apart() -> None:

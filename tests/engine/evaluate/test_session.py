@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.engine.evaluate.seeing import THINGS, config_of
+from tests.engine.evaluate.seeing import THINGS, config_of, shown_clip
 from tests.engine.evaluate.test_methods import write_model
 from tests.media import make_clip
 from v2s_engine.errors import UsageError
-from v2s_engine.evaluate.measuring import MeasureOptions
-from v2s_engine.evaluate.session import EvaluationOptions, evaluate_methods
+from v2s_engine.evaluate.alignment import Movement
+from v2s_engine.evaluate.measuring import LONGEST_SOUND, MeasureOptions
+from v2s_engine.evaluate.session import EvaluationOptions, evaluate_methods, movements_of
 from v2s_engine.options import VisualConfig
 from v2s_engine.progress import Progress
 from v2s_engine.vision.feature_cache import FeatureMaker
@@ -81,6 +82,7 @@ def test_all_conditionings_on_one_index(data: Path, tmp_path: Path) -> None:
         assert method.generated is not None
         assert (method.retrieval.n, method.generated.n) == (3, 2)
     assert any("told the loudness" in note for note in result.methods[3].notes)
+    assert all("after " in method.notes[0] and method.notes[0].startswith(str(tmp_path)) for method in result.methods)
     assert (
         evaluate_methods(given, open_encoder=lambda visual: Looker(visual.feature_size)).to_json() == result.to_json()
     )
@@ -93,6 +95,41 @@ def test_fewer_clips_where_asked(data: Path, tmp_path: Path) -> None:
     assert result.clips["train"] == 2
     with pytest.raises(UsageError, match="at least 1 clip"):
         evaluate_methods(replace(given, clips=0))
+
+
+def test_other_weights_than_in_the_training_are_refused_before_clips_are_looked_at(data: Path, tmp_path: Path) -> None:
+    trained = write_model(tmp_path / "a.ckpt", config_of("frame"), encoder_digest="noise 5")
+    looker = Looker(THINGS)
+    with pytest.raises(UsageError, match=r"noise 5.*noise 4"):
+        evaluate_methods(options(data, tmp_path, [trained]), open_encoder=lambda visual: looker)
+    assert looker.seen == []
+
+
+def test_a_model_of_other_categories_is_refused(data: Path, tmp_path: Path) -> None:
+    cat = write_model(tmp_path / "a.ckpt", config_of("frame", ("cat",)))
+    with pytest.raises(UsageError, match="sounds cat; the clips are of: dog, drum"):
+        evaluate_methods(options(data, tmp_path, [cat]), open_encoder=lambda visual: Looker(THINGS))
+
+
+def test_a_model_of_one_of_the_categories_is_measured_on_that_one(data: Path, tmp_path: Path) -> None:
+    dog = write_model(tmp_path / "a.ckpt", config_of("frame", ("dog",)))
+    result = evaluate_methods(options(data, tmp_path, [dog]), open_encoder=lambda visual: Looker(THINGS))
+    assert [cell.nats.n for cell in result.methods[0].cross_entropy] == [2, 2]
+    assert all("its category 'drum'" in reason for _, reason in result.methods[0].left_out)
+
+
+def test_movement_is_measured_while_a_sound_is_made_and_no_longer() -> None:
+    """Of an hour of film the first 10 s are used."""
+    long = replace(shown_clip([0], name="long"), length=3_600 * 16_000)
+    asked: list[int] = []
+
+    def measure(path: Path, length: int, begin: Fraction) -> Movement:
+        asked.append(length)
+        return Movement(np.zeros(1), 640)
+
+    movements_of([long, shown_clip([0, 1], name="short")], measure)("long")
+    movements_of([long, shown_clip([0, 1], name="short")], measure)("short")
+    assert asked == [LONGEST_SOUND, 2_048]
 
 
 def test_no_clip_for_testing_is_wrong_use(data: Path, tmp_path: Path) -> None:

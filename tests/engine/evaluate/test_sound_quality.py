@@ -1,12 +1,16 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from v2s_engine.audio import decode_codes, encode_codes
 from v2s_engine.errors import UsageError
-from v2s_engine.evaluate.sound_quality import measure_quality, take_diversity
+from v2s_engine.evaluate.sound_quality import count_clipped, measure_quality, take_diversity
 from v2s_engine.grid import SAMPLE_RATE
+from v2s_engine.options import ModelConfig
 
 
 def tone(duration: float, level_db: float, hertz: float = 1_000.0) -> NDArray[np.float32]:
@@ -43,12 +47,40 @@ def test_a_peak_in_the_very_last_sample_is_seen() -> None:
     assert peak >= -6.1
 
 
-def test_clipping_and_offset_are_counted() -> None:
+def test_what_is_past_full_scale_and_the_offset_are_counted() -> None:
     sound = np.full(1_600, 0.25, np.float32)
-    sound[[5, 6, 700]] = [1.0, -1.0, 1.5]
+    sound[[5, 6, 700]] = [1.0, -1.0, 1.5]  # one sample at full scale is how a normalised sound looks
     quality = measure_quality(sound)
-    assert quality.clipped == 3
+    assert quality.clipped == 1
     assert quality.dc_offset == pytest.approx((0.25 * 1_597 + 1.5) / 1_600, abs=1e-6)
+
+
+def sixteen_bits(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    return (np.clip(np.round(sound * 32_768), -32_768, 32_767) / 32_768).astype(np.float32)
+
+
+def eight_bits(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    config = ModelConfig(("any",), quantisation="linear", pre_emphasis=0.0)
+    return decode_codes(encode_codes(np.clip(sound, -1, 1), config), config)
+
+
+@pytest.mark.parametrize("stored", [sixteen_bits, eight_bits])
+def test_flat_tops_are_clipping_whatever_the_highest_code_is(
+    stored: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+) -> None:
+    """Neither 32,767 / 32,768 nor 0.992 is full scale."""
+    loud = tone(0.5, 6.0, 400.0)
+    clipped, past = count_clipped(stored(loud)), int((np.abs(loud) >= 1).sum())
+    assert abs(clipped - past) <= 0.1 * past
+    low_only = np.minimum(stored(loud), 0)
+    assert abs(count_clipped(low_only) - past / 2) <= 0.1 * past
+    assert count_clipped(stored(tone(0.5, -0.5, 400.0))) == 0
+
+
+def test_a_normalised_sound_is_not_clipped() -> None:
+    sound = tone(0.5, 0.0, 437.0)
+    assert count_clipped(sixteen_bits(sound / np.abs(sound).max())) == 0
+    assert count_clipped(np.zeros(0, np.float32)) == 0
 
 
 def test_silence_has_no_loudness_and_no_peak() -> None:

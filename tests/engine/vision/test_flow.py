@@ -122,7 +122,9 @@ def test_raft_without_a_connection_says_how_to_bring_the_file(tmp_path: Path, mo
 
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
-    with pytest.raises(BundleNotFoundError, match=r"https://.*raft_small_C_T_V2.*\.pth.*put it at .*checkpoints"):
+    with pytest.raises(
+        BundleNotFoundError, match=r"https://.*raft_small_C_T_V2.*\.pth.*put it at .*checkpoints.*--flow-weights FILE"
+    ):
         open_flow("raft")
 
 

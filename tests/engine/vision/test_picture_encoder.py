@@ -19,6 +19,7 @@ from v2s_engine.grid import FRAME_RATE
 from v2s_engine.model.conditioning import looped, picture_windows
 from v2s_engine.options import ConditioningName
 from v2s_engine.progress import Progress, ProgressEvent
+from v2s_engine.vision.flow import FlowMeter
 from v2s_engine.vision.picture_encoder import PictureEncoder
 from v2s_engine.vision.visual_encoder import VisualEncoder, open_visual_encoder
 
@@ -105,6 +106,28 @@ def test_it_looks_at_the_moments_asked_for(paper_bundle: Bundles, clip: Clip) ->
     looks = 12  # picture features come first, motion behind them
     np.testing.assert_allclose(backward[::-1, :looks], forward[:, :looks], atol=1e-5)
     assert not np.allclose(backward[::-1, looks:], forward[:, looks:], atol=1e-3)
+
+
+def test_clips_do_not_touch(paper_bundle: Bundles, clip: Clip, tmp_path: Path) -> None:
+    """The same clip gives the same bits, whatever the encoder looked at before."""
+    other = make_clip(tmp_path / "other.mp4", frames=40, flashes=(7,), sound=False)
+    encoder = opened(paper_bundle("flow"))
+    first = encoder.features(clip.path, times(12, Fraction(1)))
+    between = encoder.features(other.path, times(9))
+    again = encoder.features(clip.path, times(12, Fraction(1)))
+    np.testing.assert_array_equal(again, first)
+    assert not np.array_equal(between, first[:9])
+
+
+def test_a_model_that_learned_from_another_flow_is_refused(
+    paper_bundle: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where RAFT has other weights here than where the bundle was made."""
+    bundle = paper_bundle("flow")
+    opened(bundle)
+    monkeypatch.setattr(FlowMeter, "digest", "dis medium")
+    with pytest.raises(BundleDamagedError, match=r"exported with optical flow by 'dis fast', .* by 'dis medium'"):
+        opened(bundle)
 
 
 def test_no_times_give_no_features(paper_bundle: Bundles, clip: Clip) -> None:

@@ -1,0 +1,29 @@
+"""From jobs to sounds: rows of the sampler turned into samples as they are finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2s_engine.audio import decode_codes
+from v2s_engine.sampling.envelope_sound import ROWS
+from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
+from v2s_engine.sampling.sampler import Sampler
+
+T = TypeVar("T")
+
+
+def sampled_sounds(
+    sampler: Sampler, jobs: Iterable[tuple[T, RowJob]], check: Callable[[], None] = lambda: None
+) -> Iterator[tuple[T, NDArray[np.float32]]]:
+    """Each job's tag with its sound `[length]` at 16 kHz, before any gain, as they are finished.
+
+    `check` is called after every piece of half a second or less; what it raises ends the sampling.
+    """
+    waiting = iter(jobs)
+    finished = sample_lockstep(sampler, lambda wait: next(waiting, None), ROWS, lambda tag, done: check())
+    for tag, codes in finished:
+        yield tag, decode_codes(codes, sampler.config)
