@@ -88,12 +88,12 @@ def test_training_on_clips(folder: Path, tmp_path: Path, capsys: pytest.CaptureF
     small = ["--hidden-size", "8", "--mlp-size", "8", "--picture-network", "small", "--picture-size", "32"]
     small += ["--picture-features", "4", "--weights", "random", "--rows", "2", "--preview-seconds", "0.1"]
     train = ["train", "--data", str(tmp_path / "clips"), *small, "--no-tensorboard", "--max-steps", "1"]
-    assert main([*train, "-o", str(tmp_path / "run"), "--preset", "paper-sequence", "--json"]) == 0
+    assert main([*train, "-o", str(tmp_path / "run"), "--preset", "paper-sequence", "--json"]) == 3
     told = capsys.readouterr()
     assert json.loads(told.out) == {"checkpoint": str(tmp_path / "run" / "last.ckpt"), "step": 1, "samples": 1024}
     assert "left out: bark/broken.mp4: " in told.err
     assert not (tmp_path / "run" / "tensorboard").exists()
-    assert main([*train, "-o", str(tmp_path / "each"), "--preset", "paper-frame", "--per-class", "--json"]) == 0
+    assert main([*train, "-o", str(tmp_path / "each"), "--preset", "paper-frame", "--per-class", "--json"]) == 3
     assert [each["step"] for each in json.loads(capsys.readouterr().out)["models"]] == [1]
     assert (tmp_path / "each" / "bark" / "last.ckpt").exists()
 
@@ -125,9 +125,20 @@ def test_recordings_and_clips_are_not_mixed(folder: Path, capsys: pytest.Capture
         ["--sounds", str(folder / "sounds"), "--merge", "any"],
         ["--sounds", str(folder / "sounds"), "--preset", "paper-frame"],
         ["--sounds", str(folder / "sounds"), "--picture-size", "64"],
+        ["--sounds", str(folder / "sounds"), "--weights", "random"],
+        ["--sounds", str(folder / "sounds"), "--motion-weights", "random"],
+        ["--sounds", str(folder / "sounds"), "--flow-weights", "random"],
+        ["--sounds", str(folder / "sounds"), "--workers", "0"],
+        ["--sounds", str(folder / "sounds"), "--encoder-window", "4"],
+        ["--sounds", str(folder / "sounds"), "--fill", "mask"],
+        ["--sounds", str(folder / "sounds"), "--seed", "-1"],
         ["--data", str(folder), "--manifest", "x.csv"],
+        ["--data", str(folder), "--preset", "starter", "--weights", "random"],
+        ["--data", str(folder), "--preset", "paper-frame", "--flow-weights", "random"],
+        ["--data", str(folder), "--workers", "0"],
+        ["--data", str(folder), "--fill", "tape"],
     ):
-        assert main(["train", *wrong, "-o", str(folder / "other")]) == 2
+        assert main(["train", *wrong, "-o", str(folder / "other")]) == 2, wrong
     assert "either --sounds DIR" in capsys.readouterr().err
     assert not (folder / "other").exists()
 

@@ -108,6 +108,8 @@ def prepare_clips(
     none: `UsageError`. Raises `OutputError` where the cache cannot be written.
     """
     progress = progress or Progress()
+    if workers < 1:
+        raise UsageError(f"clips want at least 1 worker; got {workers}")
     if (config.conditioning == "envelope") != (encoder is None):
         raise UsageError(
             f"clips for a model with conditioning {config.conditioning!r} want "
@@ -151,20 +153,21 @@ def _looked_at(
     clips: Sequence[PreparedClip], encoder: FeatureMaker, cache: FeatureCache, workers: int, progress: Progress
 ) -> tuple[list[PreparedClip], list[tuple[str, str]]]:
     """The clips with their features, which are made and kept here and read when asked for, and those without."""
-    items = [FeatureItem(each.clip.path, tuple(picture_times(each.clip, each.length))) for each in clips]
-    extraction = extract_features(items, encoder, cache, workers=workers, progress=progress)
+    items = [FeatureItem(each.clip.path, tuple(picture_times(each.clip, each.length)), each.sha256) for each in clips]
+    missing = [item for item in items if not cache.holds(item, encoder)]
+    extraction = extract_features(missing, encoder, cache, workers=workers, progress=progress)
     failures = {id(item): reason for item, reason in extraction.failures}
     seen, unseen = [], []
     for each, item in zip(clips, items, strict=True):
         if id(item) in failures:
             unseen.append((each.name, failures[id(item)]))
         else:
-            seen.append(replace(each, read_features=partial(_features, cache, encoder, each.clip, each.length)))
+            seen.append(replace(each, read_features=partial(_features, cache, encoder, each)))
     return seen, unseen
 
 
-def _features(cache: FeatureCache, encoder: FeatureMaker, clip: Clip, length: int) -> Features:
-    return cache.get_or_make(clip.path, picture_times(clip, length), encoder).values
+def _features(cache: FeatureCache, encoder: FeatureMaker, clip: PreparedClip) -> Features:
+    return cache.get_or_make(clip.clip.path, picture_times(clip.clip, clip.length), encoder, sha256=clip.sha256).values
 
 
 def _further(progress: Progress, before: int, total: int) -> Progress:

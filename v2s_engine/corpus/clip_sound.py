@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import uuid
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -126,7 +126,7 @@ def _read_header(file: Path) -> dict[str, str | int] | None:
 
 
 def _write(file: Path, samples: NDArray[np.float32], header: dict[str, str | int]) -> None:
-    temporary = file.with_suffix(f".{os.getpid()}.partial")
+    temporary = file.with_suffix(f".{uuid.uuid4().hex}.partial")
     codes = np.clip(np.rint(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

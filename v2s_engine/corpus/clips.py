@@ -75,7 +75,12 @@ class ClipIndex:
         return replace(self, clips=tuple(clip for clip in self.clips if clip.category in categories))
 
     def merged(self, category: str) -> ClipIndex:
-        """The same clips as one category: the pictures alone then say what sounds."""
+        """The same clips as one category: the pictures alone then say what sounds.
+
+        Raises `UsageError` for a name that no category of an index may have.
+        """
+        if fault := _category_fault(category):
+            raise UsageError(f"clips cannot be merged as {category!r}: {fault}")
         return replace(self, clips=tuple(replace(clip, category=category) for clip in self.clips))
 
 
@@ -86,11 +91,12 @@ def read_clips(index: Path) -> ClipIndex:
     fractions, read exactly), `licence` and `attribution`. Where a clip has no split, a hash of its category and file
     name decides: 10 % test, 5 % validation, the rest train; a clip keeps its split whatever is added later.
 
-    Rows that name a missing file, no category, an unknown split or impossible times are left out and listed. Raises
+    Rows that name a missing file, no category or one that cannot name a folder, an unknown split or impossible times
+    are left out and listed; so are those that repeat a stretch of a file, whatever their split or category. Raises
     `MediaNotFoundError` without an index and `UsageError` where it holds no clips or lacks a column.
     """
     if index.is_dir():
-        found = ClipIndex(tuple(_folder_clips(index)))
+        found = _collect(_folder_clips(index))
     elif index.exists():
         found = _collect(_row_clip(path, row) for path, row in manifest_rows(index, COLUMNS))
     else:
@@ -110,21 +116,30 @@ def hashed_split(category: str, name: str) -> Split:
     return "validation" if percent < TEST_PERCENT + VALIDATION_PERCENT else "train"
 
 
-def _folder_clips(folder: Path) -> Iterable[Clip]:
+def _folder_clips(folder: Path) -> Iterable[Clip | tuple[str, str]]:
     for sub in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         for path in sorted(sub.glob("**/*")):
             if path.is_file() and not path.name.startswith("."):
-                yield Clip(path, sub.name, hashed_split(sub.name, path.name), path.relative_to(folder).as_posix())
+                name = path.relative_to(folder).as_posix()
+                if fault := _category_fault(sub.name):
+                    yield name, fault
+                else:
+                    yield Clip(path, sub.name, hashed_split(sub.name, path.name), name)
 
 
 def _collect(rows: Iterable[Clip | tuple[str, str]]) -> ClipIndex:
     clips: list[Clip] = []
     left_out: list[tuple[str, str]] = []
+    stretches: dict[tuple[Path, Fraction, Fraction | None], Clip] = {}
     for each in rows:
-        if isinstance(each, Clip):
+        if not isinstance(each, Clip):
+            left_out.append(each)
+            continue
+        first = stretches.setdefault((each.path.resolve(), each.begin or Fraction(0), each.duration), each)
+        if first is each:
             clips.append(each)
         else:
-            left_out.append(each)
+            left_out.append((each.name, f"the same stretch is listed before, as {first.category} for {first.split}"))
     return ClipIndex(tuple(clips), tuple(left_out))
 
 
@@ -133,8 +148,8 @@ def _row_clip(path: Path, row: dict[str, str]) -> Clip | tuple[str, str]:
     file, category = row["file"] or "", (row["category"] or "").strip()
     if not file or not path.is_file():
         return file or "(no file)", f"there is no file {path}"
-    if not category:
-        return file, "it has no category"
+    if fault := _category_fault(category):
+        return file, fault
     split = next((known for known in get_args(Split) if known == row.get("split")), None)
     if row.get("split") and split is None:
         return file, f"unknown split {row['split']!r}; known: {', '.join(get_args(Split))}"
@@ -154,6 +169,17 @@ def _row_clip(path: Path, row: dict[str, str]) -> Clip | tuple[str, str]:
         licence=row.get("licence") or "not stated",
         attribution=row.get("attribution") or "not stated",
     )
+
+
+def _category_fault(category: str) -> str | None:
+    """Why a category cannot be the name of a folder or file; None where it can."""
+    if not category:
+        return "it has no category"
+    if category.startswith(".") or not category.isprintable() or {"/", "\\"} & set(category):
+        return (
+            f"the category {category!r} cannot name a folder; wanted no / or \\, no control characters, no dot in front"
+        )
+    return None
 
 
 def _seconds(row: dict[str, str], column: str) -> Fraction | None:

@@ -54,8 +54,15 @@ class Gru(nn.Module):
             weight_norm(self, name)
 
     def initialise(self) -> None:
-        """LeCun-uniform input matrix, orthogonal recurrent ones, zero biases (reference code, `lib/ops.py`)."""
-        bound = (3.0 / self.weight_ih_l0.shape[1]) ** 0.5
+        """Orthogonal recurrent and square input matrices, LeCun-uniform other input ones, zero biases.
+
+        As the reference code (`lib/ops.py`), gate by gate. That one has no biases on the recurrent side; those here are
+        PyTorch's, and start at 0.
+        """
+        hidden_size, input_size = self.weight_hh_l0.shape[1], self.weight_ih_l0.shape[1]
+        bound = (3.0 / input_size) ** 0.5
         nn.init.uniform_(self.weight_ih_l0, -bound, bound)
-        for gate in self.weight_hh_l0.data.chunk(3):
-            nn.init.orthogonal_(gate)
+        square = [self.weight_hh_l0, self.weight_ih_l0] if input_size == hidden_size else [self.weight_hh_l0]
+        for matrix in square:
+            for gate in matrix.data.chunk(3):
+                nn.init.orthogonal_(gate)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 StreamState = dict[str, list[int]]
 """Where every row stands: lists with one number per row."""
+
+StreamPrint = dict[str, str]
+"""Everything but the state that decides what comes, by name: a training can only go on with the same."""
 
 
 class WindowStarts(NamedTuple):
@@ -48,6 +55,10 @@ class ChunkStream(Protocol):
     def chunk_length(self) -> int:
         """Samples per chunk, L."""
 
+    @property
+    def fingerprint(self) -> StreamPrint:
+        """What decides the rows: options and material; the same whichever rows these are."""
+
     def next_chunk(self) -> Chunk:
         """The next chunk of every row."""
 
@@ -56,3 +67,9 @@ class ChunkStream(Protocol):
 
     def restore(self, state: StreamState) -> None:
         """Go on from the state of all rows of the batch, of which this stream takes its own."""
+
+
+def stream_print(options: Any, material: Iterable[Sequence[str]]) -> StreamPrint:
+    """The fingerprint of a stream with these options (a dataclass) and this material, each part by what tells it."""
+    digest = hashlib.sha256(json.dumps([list(each) for each in material]).encode()).hexdigest()
+    return {field.name: str(getattr(options, field.name)) for field in fields(options)} | {"material": digest}

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from v2s_engine.corpus.clip_material import PreparedClips, prepare_clips
+from v2s_engine.corpus.clip_material import PreparedClip, PreparedClips, prepare_clips
 from v2s_engine.corpus.clips import Clip, ClipIndex, read_clips
 from v2s_engine.errors import UsageError
 from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress
-from v2s_engine.train.clip_stream import ClipStream, ClipStreamOptions
+from v2s_engine.train.clip_stream import ClipStream, ClipStreamOptions, check_chunks
+from v2s_engine.train.initial_weights import Origin
 from v2s_engine.train.model_changes import ModelChanges
 from v2s_engine.train.presets import preset_config
-from v2s_engine.train.preview import PreviewOptions, clip_previews
+from v2s_engine.train.preview import PreviewOptions, clip_previews, preview_defaults
 from v2s_engine.train.processes import Processes, joined_processes
-from v2s_engine.train.session import SessionResult, held_out_measure, run_trainer, showing, wanted_origin
-from v2s_engine.train.trainer import Trainer, TrainOptions
+from v2s_engine.train.session import SessionResult, check_output, held_out_measure, run_trainer, showing, wanted_origin
+from v2s_engine.train.trainer import Measure, Trainer, TrainOptions, check_truncation
 from v2s_engine.train.validation import held_out_clip_loss
 from v2s_engine.vision.feature_cache import FeatureMaker
 from v2s_engine.vision.network_weights import DEFAULT
@@ -57,37 +58,103 @@ class ClipSessionOptions:
     resume: bool = False
     max_hours: float | None = None
     """Stop, with a checkpoint, after so many hours; for each model."""
-    previews: PreviewOptions = field(default_factory=lambda: PreviewOptions(temperatures=(0.9, 1.0)))
+    previews: PreviewOptions | None = None
+    """What is made at each checkpoint; `preview_defaults` at 0.9 and 1.0 where none is said."""
     tensorboard: bool = True
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise UsageError(f"--workers must be at least 1; got {self.workers}")
 
 
 def run_clip_session(options: ClipSessionOptions, progress: Progress) -> tuple[SessionResult, ...]:
     """Train one model, or one per category; at each checkpoint held-out loss, sounds and spectrograms.
 
     Clips of the split `test` are never touched; those of `validation` decide which checkpoint is best. Clips that
-    cannot be used are left out and listed. Raises `UsageError` for a category without a usable clip, and as
-    `run_session`.
+    cannot be used are left out and listed, and with `per_class` categories without a usable clip to train on as well:
+    all are looked at before the first model is trained. Raises `UsageError` where no model can be trained, or one of
+    several classes has no usable clip, and as `run_session`.
     """
     if options.per_class and options.merge:
         raise UsageError("--per-class trains a model per class and --merge makes one class of all; take one of them")
+    _check_lengths(options)
     index = read_clips(options.data)
     index = index.of_categories(options.classes) if options.classes else index
     index = index.merged(options.merge) if options.merge else index
     with joined_processes(options.training.device) as processes:
-        encoder = _open_encoder(options, processes)
         if not options.per_class:
-            return (_train(options, index, encoder, processes, progress),)
-        cache = options.cache or options.training.output / "cache"
-        results = []
-        for category in index.categories:
-            training = replace(options.training, output=options.training.output / category)
-            own = replace(options, training=training, cache=cache)
-            results.append(_train(own, index.of_categories([category]), encoder, processes, progress))
-        return tuple(results)
+            check_output(options.training.output, resume=options.resume)
+            encoder = _open_encoder(options, processes)
+            material = _material(options, index, _categories(index), encoder, processes=processes, progress=progress)
+            material.check()
+            return (_train(options, material, encoder, processes, progress),)
+        each = _options_of_categories(options, index.categories)
+        encoder = _open_encoder(options, processes)
+        found = [
+            _material(each[name], index, (name,), encoder, processes=processes, progress=progress)
+            for name in index.categories
+        ]
+        usable = _without_empty(found)
+        for material in usable:
+            material.measure(options.training)  # before the first is trained: it may be that nothing is held out
+        return tuple(
+            _train(each[material.config.sound_classes[0]], material, encoder, processes, progress)
+            for material in usable
+        )
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What one model is trained on."""
+
+    config: ModelConfig
+    clips: list[PreparedClip]
+    held_out: list[PreparedClip]
+    left_out: tuple[tuple[str, str], ...]
+    origin: Origin | None
+
+    @property
+    def missing(self) -> list[str]:
+        """The classes without a clip to train on."""
+        return [name for name in self.config.sound_classes if all(each.category != name for each in self.clips)]
+
+    def measure(self, training: TrainOptions) -> Measure | None:
+        """What is measured at a checkpoint. Raises as `held_out_measure`."""
+        loss = (lambda model: held_out_clip_loss(model, self.held_out)) if self.held_out else None
+        return held_out_measure(loss, training)
+
+    def check(self) -> None:
+        """Raise `UsageError` for classes without a clip to train on."""
+        if self.missing:
+            reasons = "; ".join(f"{name}: {why}" for name, why in self.left_out[:10]) or "none has the split train"
+            raise UsageError(f"no usable clip to train on for {', '.join(self.missing)} ({reasons})")
+
+
+def _options_of_categories(options: ClipSessionOptions, categories: Sequence[str]) -> dict[str, ClipSessionOptions]:
+    """The options of each category's own training. Raises `OutputError` where one stands there already."""
+    cache = options.cache or options.training.output / "cache"
+    each = {}
+    for name in categories:
+        training = replace(options.training, output=options.training.output / name)
+        check_output(training.output, resume=options.resume)
+        each[name] = replace(options, training=training, cache=cache)
+    return each
+
+
+def _without_empty(found: Sequence[_Material]) -> list[_Material]:
+    """What can be trained on; the categories that cannot are listed. Raises `UsageError` where none can."""
+    empty = [each for each in found if each.missing]
+    if len(empty) == len(found):
+        empty[0].check()
+    skipped = tuple(
+        (name, "no usable clip to train on: no model is trained") for each in empty for name in each.missing
+    )
+    reasons = tuple(dict.fromkeys(pair for each in found for pair in each.left_out))
+    return [replace(each, left_out=(*reasons, *skipped)) for each in found if not each.missing]
 
 
 def _open_encoder(options: ClipSessionOptions, processes: Processes) -> FeatureMaker | None:
-    visual = options.changes.applied(preset_config(options.preset, ("any",))).visual
+    visual = _config(options, ("any",)).visual
     if visual is None:
         return None
     return open_visual_encoder(
@@ -99,28 +166,44 @@ def _open_encoder(options: ClipSessionOptions, processes: Processes) -> FeatureM
     )
 
 
-def _train(
+def _material(
     options: ClipSessionOptions,
     index: ClipIndex,
+    categories: tuple[str, ...],
+    encoder: FeatureMaker | None,
+    *,
+    processes: Processes,
+    progress: Progress,
+) -> _Material:
+    """The clips of these categories, ready to be learned from."""
+    config = _config(options, categories)
+    origin = wanted_origin(options.origin, config, options.training.output)
+    offered = (*index.of_split("train"), *index.of_split("validation"))
+    wanted = [clip for clip in offered if clip.category in categories]
+    prepared = _prepare(options, config, wanted, encoder=encoder, processes=processes, progress=progress)
+    return _Material(
+        config,
+        prepared.of_split("train"),
+        prepared.of_split("validation"),
+        (*index.left_out, *prepared.left_out),
+        origin,
+    )
+
+
+def _train(
+    options: ClipSessionOptions,
+    material: _Material,
     encoder: FeatureMaker | None,
     processes: Processes,
     progress: Progress,
 ) -> SessionResult:
     """One model."""
-    learned = index.of_split("train")
-    config = options.changes.applied(preset_config(options.preset, _categories(learned)))
-    output = options.training.output
-    origin = wanted_origin(options.origin, config, output)
-    held = [clip for clip in index.of_split("validation") if clip.category in config.sound_classes]
-    prepared = _prepare(options, config, [*learned, *held], encoder=encoder, processes=processes, progress=progress)
-    clips, held_out = prepared.of_split("train"), prepared.of_split("validation")
-    if missing := [name for name in config.sound_classes if all(each.category != name for each in clips)]:
-        reasons = "; ".join(f"{name}: {why}" for name, why in prepared.left_out[:10])
-        raise UsageError(f"no usable clip to train on for {', '.join(missing)} ({reasons})")
+    config, clips, held_out = material.config, material.clips, material.held_out
+    previews = options.previews or preview_defaults(config, (0.9, 1.0))
     recorders, show = showing(
-        output,
-        lambda model: clip_previews(model, held_out or clips, options.previews),
-        previews=options.previews.length > 0,
+        options.training.output,
+        lambda model, told: clip_previews(model, held_out or clips, previews, told),
+        previews=previews.length > 0,
         tensorboard=options.tensorboard,
     )
     stream, training = _fitting(options, config)
@@ -129,9 +212,9 @@ def _train(
         ClipStream(clips, config, stream, processes.share(stream.rows)),
         training,
         material=[each.credit() for each in clips],
-        on_checkpoint=held_out_measure(
-            (lambda model: held_out_clip_loss(model, held_out)) if held_out else None, training
-        ),
+        encoder_digest=encoder.digest if encoder else None,
+        merged=options.merge is not None,
+        on_checkpoint=material.measure(training),
         on_written=show,
         recorders=recorders,
         processes=processes,
@@ -140,10 +223,10 @@ def _train(
         trainer,
         processes,
         progress,
-        origin=origin,
+        origin=material.origin,
         resume=options.resume,
         max_hours=options.max_hours,
-        left_out=(*index.left_out, *prepared.left_out),
+        left_out=material.left_out,
     )
 
 
@@ -167,6 +250,18 @@ def _prepare(
     return prepared
 
 
+def _config(options: ClipSessionOptions, classes: tuple[str, ...]) -> ModelConfig:
+    return options.changes.applied(preset_config(options.preset, classes))
+
+
+def _check_lengths(options: ClipSessionOptions) -> None:
+    """Raise `UsageError` for chunks that do not fit the model, before any clip is looked at."""
+    config = _config(options, ("any",))
+    stream, training = _fitting(options, config)
+    check_chunks(stream, config)
+    check_truncation(training.optimiser, config, stream.chunk_length)
+
+
 def _fitting(options: ClipSessionOptions, config: ModelConfig) -> tuple[ClipStreamOptions, TrainOptions]:
     """The stream's chunks and the trainer's truncation, which depend on each other."""
     optimiser = options.training.optimiser
@@ -177,8 +272,8 @@ def _fitting(options: ClipSessionOptions, config: ModelConfig) -> tuple[ClipStre
     return whole, replace(options.training, optimiser=cut)
 
 
-def _categories(clips: Sequence[Clip]) -> tuple[str, ...]:
-    found = tuple(sorted({clip.category for clip in clips}))
+def _categories(index: ClipIndex) -> tuple[str, ...]:
+    found = tuple(sorted({clip.category for clip in index.of_split("train")}))
     if not found:
         raise UsageError("the index has no clips with the split train; give it some, or a larger folder")
     return found

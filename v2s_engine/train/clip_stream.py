@@ -6,6 +6,10 @@
 
 The clips come in passes: each pass is every clip once, in an order of its own. What comes n-th in a row depends on
 (seed, row, n) and the number of rows only, so a stream resumes from two numbers a row, whatever process gives the row.
+
+Looped clips are all as long as a window, so that all rows would start their windows in the same step for ever. Each
+row therefore ends its first clip early, row r of B after (r + 1) / B of a window: from then on the rows' windows start
+evenly spread over the steps, and the pictures' encoder of `sequence` and `flow` learns often, from some rows at a time.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from v2s_engine.model.conditioning import (
     picture_windows,
 )
 from v2s_engine.options import SILENCE_CODE, ModelConfig
-from v2s_engine.train.chunks import Chunk, StreamState, WindowStarts
+from v2s_engine.train.chunks import Chunk, StreamPrint, StreamState, WindowStarts, stream_print
 from v2s_engine.train.disturbance import disturbed
 
 Fill = Literal["loop", "mask"]
@@ -38,7 +42,10 @@ Fill = Literal["loop", "mask"]
 
 @dataclass(frozen=True)
 class ClipStreamOptions:
-    """How clips are played. The defaults are the paper's: nothing is changed, short clips are looped."""
+    """How clips are played. The defaults are the paper's: nothing is changed, short clips are looped.
+
+    Raises `UsageError` for values out of range.
+    """
 
     rows: int = 128
     """Streams side by side, B."""
@@ -52,6 +59,12 @@ class ClipStreamOptions:
     noise_share: float = 0.0
     """As `StreamOptions.noise_share`."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rows < 1 or self.fill not in get_args(Fill):
+            raise UsageError(f"wanted at least one row and fill loop or mask; got {self.rows}, {self.fill!r}")
+        if self.seed < 0:
+            raise UsageError(f"a seed must be at least 0; got {self.seed}")
 
 
 class _Playing(NamedTuple):
@@ -83,12 +96,15 @@ class ClipStream:
         options: ClipStreamOptions,
         rows: range | None = None,
     ) -> None:
-        _check_options(options, config)
+        check_chunks(options, config)
         if not clips:
             raise UsageError("there are no clips to learn from; wanted at least one")
         self._clips = tuple(clips)
         self._config = config
         self._options = options
+        self.fingerprint: StreamPrint = stream_print(
+            options, [(each.name, each.category, each.sha256) for each in clips]
+        )
         self.rows = range(options.rows) if rows is None else rows
         self.chunk_length = options.chunk_length
         self._numbers = [0] * len(self.rows)
@@ -151,7 +167,7 @@ class ClipStream:
         if options.fill == "loop" and len(sound) < config.encoder_window_length:
             pictures = max(1, len(sound) // FRAME_LENGTH)
             sound = looped(_fitted(sound, pictures * FRAME_LENGTH), config.encoder_window_length)
-        length = len(sound)
+        length = len(sound) if number else self._first_length(row, len(sound))
         sound = _fitted(sound, steps_covering(length, options.chunk_length) * options.chunk_length)
         seen = disturbed(
             sound,
@@ -169,6 +185,14 @@ class ClipStream:
             conditioning=self._conditioning(clip, pictures, sound),
         )
 
+    def _first_length(self, row: int, length: int) -> int:
+        """How much of its first clip of `length` samples a row plays, so that the rows' windows start spread evenly."""
+        options, window = self._options, self._config.encoder_window_length
+        chunks = window // options.chunk_length
+        if options.fill == "mask" or row == options.rows - 1 or chunks == 0:
+            return length
+        return min(length, steps_covering((row + 1) * chunks, options.rows) * options.chunk_length)
+
     def _draw(self, row: int, number: int) -> int:
         """Which clip is the row's n-th: the rows take turns in passes over all clips."""
         turn = number * self._options.rows + row
@@ -185,7 +209,8 @@ class ClipStream:
         return picture_conditioning(features, count, clip.class_index, config, None).vectors
 
 
-def _check_options(options: ClipStreamOptions, config: ModelConfig) -> None:
+def check_chunks(options: ClipStreamOptions, config: ModelConfig) -> None:
+    """Raise `UsageError` for chunks that fit neither the conditioning vectors nor the windows of a model."""
     length, vector = options.chunk_length, config.conditioning_length
     if length < 1 or length % config.coarse_unit or (length % vector and vector % length):
         raise UsageError(
@@ -197,8 +222,6 @@ def _check_options(options: ClipStreamOptions, config: ModelConfig) -> None:
             f"a chunk of {length} samples does not divide a window of {config.encoder_window} pictures "
             f"({config.encoder_window_length} samples); take e.g. 512 or the whole window"
         )
-    if options.rows < 1 or options.fill not in get_args(Fill):
-        raise UsageError(f"wanted at least one row and fill loop or mask; got {options.rows}, {options.fill!r}")
 
 
 def _with_gain(

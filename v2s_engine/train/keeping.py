@@ -8,6 +8,7 @@ step-000500.ckpt   the last few, where asked for
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import shutil
@@ -34,7 +35,7 @@ class Best:
 
     def after(self, loss: float, step: int) -> Best:
         """With one more checkpoint. A loss that is no number counts as worse."""
-        if self.loss is None or loss < self.loss:
+        if math.isfinite(loss) and (self.loss is None or loss < self.loss):
             return Best(loss, step, 0)
         return Best(self.loss, self.step, self.worse + 1)
 

@@ -22,6 +22,7 @@ class ModelChanges:
     picture_features: int | None = None
     motion_features: int | None = None
     flow_method: FlowMethod | None = None
+    flow_stack: int | None = None
 
     def applied(self, config: ModelConfig) -> ModelConfig:
         """The changed model. Raises `UsageError` where the changes contradict the rest of it."""
@@ -35,4 +36,4 @@ class ModelChanges:
         return replace(config, visual=looks, **given)
 
 
-_VISUAL = ("picture_network", "picture_size", "picture_features", "motion_features", "flow_method")
+_VISUAL = ("picture_network", "picture_size", "picture_features", "motion_features", "flow_method", "flow_stack")

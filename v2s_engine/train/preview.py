@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from v2s_engine.errors import UsageError
 from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE, steps_covering
 from v2s_engine.model.conditioning import Conditioning, envelope_conditioning, picture_conditioning
 from v2s_engine.model.samplernn import SampleRNN
+from v2s_engine.options import ModelConfig
+from v2s_engine.progress import Progress
 from v2s_engine.sampling.choose import open_sampler
 from v2s_engine.sampling.envelope_sound import ROWS
 from v2s_engine.sampling.fold import fold_weights
@@ -29,6 +31,12 @@ from v2s_engine.train.parameters import numpy_parameters
 
 PREVIEW_LENGTH = 4 * SAMPLE_RATE
 _FLOOR_DB = -90.0
+
+_LARGE = 512
+"""Hidden size above which a second of sound takes minutes on a CPU."""
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+"""What some system does not take in the name of a file."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,18 @@ class Preview:
         )
 
 
-def recording_previews(model: SampleRNN, recordings: Sequence[Recording], options: PreviewOptions) -> list[Preview]:
-    """A preview per class that follows the envelope of the longest recording of its class among those given."""
+def preview_defaults(config: ModelConfig, temperatures: tuple[float, ...]) -> PreviewOptions:
+    """4 s at each of these temperatures; of models with more than 512 hidden units 1 s at 1.0, since they are slow."""
+    return PreviewOptions((1.0,), SAMPLE_RATE) if config.hidden_size > _LARGE else PreviewOptions(temperatures)
+
+
+def recording_previews(
+    model: SampleRNN, recordings: Sequence[Recording], options: PreviewOptions, progress: Progress
+) -> list[Preview]:
+    """A preview per class that follows the envelope of the longest recording of its class among those given.
+
+    Raises `CancelledError` where `progress` is stopped, within half a second of sound.
+    """
     chosen = []
     for name in model.config.sound_classes:
         of_class = [each for each in recordings if each.material.sound_class == name]
@@ -75,18 +93,24 @@ def recording_previews(model: SampleRNN, recordings: Sequence[Recording], option
         Conditioning(envelope_conditioning(measure_envelope(samples), model.config.class_index(name), model.config))
         for name, samples in chosen
     ]
-    return _previews(model, chosen, told, options)
+    return _previews(model, chosen, told, options, progress)
 
 
-def clip_previews(model: SampleRNN, clips: Sequence[PreparedClip], options: PreviewOptions) -> list[Preview]:
-    """A preview per class that follows the pictures (for `envelope`: the sound) of the first of its clips."""
+def clip_previews(
+    model: SampleRNN, clips: Sequence[PreparedClip], options: PreviewOptions, progress: Progress
+) -> list[Preview]:
+    """A preview per class that follows the pictures (for `envelope`: the sound) of the first of its clips.
+
+    Raises as `recording_previews`.
+    """
     chosen = [
         next(each for each in clips if each.category == name)
         for name in model.config.sound_classes
         if any(each.category == name for each in clips)
     ]
     told = [_told(model, clip, options.length) for clip in chosen]
-    return _previews(model, [(each.category, each.samples[: options.length]) for each in chosen], told, options)
+    heard = [(each.category, each.samples[: options.length]) for each in chosen]
+    return _previews(model, heard, told, options, progress)
 
 
 def write_previews(previews: Sequence[Preview], folder: Path, stem: str) -> list[Path]:
@@ -94,16 +118,16 @@ def write_previews(previews: Sequence[Preview], folder: Path, stem: str) -> list
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for preview in previews:
+        name = _UNSAFE.sub("_", preview.sound_class)
         for temperature, sound in preview.generated.items():
             suffix = "" if temperature == 1.0 else f"_t{temperature:.2f}"
-            path = folder / f"{stem}_{preview.sound_class}{suffix}.wav"
+            path = folder / f"{stem}_{name}{suffix}.wav"
             write_wav(path, sound, SAMPLE_RATE)
             written.append(path)
-        preview.figure().savefig(folder / f"{stem}_{preview.sound_class}.png", dpi=80)
+        preview.figure().savefig(folder / f"{stem}_{name}.png", dpi=80)
     return written
 
 
-@torch.no_grad()
 def _told(model: SampleRNN, clip: PreparedClip, length: int) -> Conditioning:
     """What the coarsest tier is told during the first `length` samples of a clip."""
     config = model.config
@@ -121,6 +145,7 @@ def _previews(
     chosen: Sequence[tuple[str, NDArray[np.float32]]],
     told: Sequence[Conditioning],
     options: PreviewOptions,
+    progress: Progress,
 ) -> list[Preview]:
     sampler = open_sampler(fold_weights(numpy_parameters(model), model.config), "cpu")
     jobs = [
@@ -128,16 +153,22 @@ def _previews(
         for (_, recorded), each in zip(chosen, told, strict=True)
         for temperature in options.temperatures
     ]
-    sounds = iter(_sounds(sampler, jobs))
+    sounds = iter(_sounds(sampler, jobs, progress))
     return [
         Preview(name, recorded, {temperature: next(sounds) for temperature in options.temperatures})
         for name, recorded in chosen
     ]
 
 
-def _sounds(sampler: Sampler, jobs: Sequence[RowJob]) -> list[NDArray[np.float32]]:
+def _sounds(sampler: Sampler, jobs: Sequence[RowJob], progress: Progress) -> list[NDArray[np.float32]]:
     waiting = iter(enumerate(jobs))
-    finished = dict(sample_lockstep(sampler, lambda wait: next(waiting, None), ROWS, lambda tag, done: None))
+    made = [0] * len(jobs)
+
+    def on_piece(number: int, done: int) -> None:
+        made[number] = done
+        progress.step("preview", sum(made), sum(job.length for job in jobs))
+
+    finished = dict(sample_lockstep(sampler, lambda wait: next(waiting, None), ROWS, on_piece))
     sounds = [decode_codes(finished[index], sampler.config) for index in range(len(jobs))]
     return [sound / max(1.0, float(np.max(np.abs(sound)))) for sound in sounds]
 

@@ -19,7 +19,7 @@ from v2s_engine.train.keeping import LAST
 from v2s_engine.train.memory import keep_freed_memory
 from v2s_engine.train.model_changes import ModelChanges
 from v2s_engine.train.presets import preset_config
-from v2s_engine.train.preview import Preview, PreviewOptions, recording_previews, write_previews
+from v2s_engine.train.preview import Preview, PreviewOptions, preview_defaults, recording_previews, write_previews
 from v2s_engine.train.processes import Processes, joined_processes
 from v2s_engine.train.stream import ExcerptStream, StreamOptions
 from v2s_engine.train.trainer import HELD_OUT, Show, Trainer, TrainOptions
@@ -47,7 +47,8 @@ class SessionOptions:
     """Go on from the newest checkpoint in the output folder."""
     max_hours: float | None = None
     """Stop, with a checkpoint, after so many hours."""
-    previews: PreviewOptions = field(default_factory=PreviewOptions)
+    previews: PreviewOptions | None = None
+    """What is made at each checkpoint; `preview_defaults` where none is said."""
     tensorboard: bool = True
 
 
@@ -65,6 +66,8 @@ class SessionResult:
     """What it took over from another model; None where it began with random weights or was resumed."""
     is_first: bool = True
     """Whether this process is the one that writes and speaks."""
+    is_alone: bool = True
+    """Whether no other process took part in the training."""
 
 
 def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
@@ -78,13 +81,14 @@ def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
     config = options.changes.applied(preset_config(options.preset, library.sound_classes))
     if config.conditioning != "envelope":
         raise UsageError(f"{options.preset} learns from clips with pictures; give --data INDEX instead of --sounds")
+    previews = options.previews or preview_defaults(config, (1.0,))
     output = options.training.output
     origin = wanted_origin(options.origin, config, output)
     with joined_processes(options.training.device) as processes:
         recorders, show = showing(
             output,
-            lambda model: recording_previews(model, held or library.recordings, options.previews),
-            previews=options.previews.length > 0,
+            lambda model, told: recording_previews(model, held or library.recordings, previews, told),
+            previews=previews.length > 0,
             tensorboard=options.tensorboard,
         )
         trainer = Trainer(
@@ -132,8 +136,7 @@ def run_trainer(
     left_out: tuple[tuple[str, str], ...],
 ) -> SessionResult:
     """Train to the end, or until `max_hours` have passed. Raises `OutputError` rather than overwrite a training."""
-    if trainer.checkpoint_path.exists() and not resume:
-        raise OutputError(f"{trainer.checkpoint_path} exists already; add --resume to go on, or use another --output")
+    check_output(trainer.options.output, resume=resume)
     keep_freed_memory()
     spoken = progress if processes.is_first else Progress(cancel=progress.cancel)
     taken = None
@@ -141,7 +144,21 @@ def run_trainer(
         taken = trainer.start_from(origin)
         spoken.step("start", 1, 1, str(taken))
     trainer.run(spoken, stop_after=math.inf if max_hours is None else max_hours * 3600)
-    return SessionResult(trainer.checkpoint_path, trainer.step, trainer.samples, left_out, taken, processes.is_first)
+    return SessionResult(
+        trainer.checkpoint_path,
+        trainer.step,
+        trainer.samples,
+        left_out,
+        taken,
+        is_first=processes.is_first,
+        is_alone=processes.count == 1,
+    )
+
+
+def check_output(output: Path, *, resume: bool) -> None:
+    """Raise `OutputError` for a folder in which a training stands that is not to be resumed."""
+    if (output / LAST).exists() and not resume:
+        raise OutputError(f"{output / LAST} exists already; add --resume to go on, or use another --output")
 
 
 def held_out_measure(
@@ -164,14 +181,14 @@ def held_out_measure(
 
 
 def showing(
-    output: Path, make: Callable[[SampleRNN], Sequence[Preview]], *, previews: bool, tensorboard: bool
+    output: Path, make: Callable[[SampleRNN, Progress], Sequence[Preview]], *, previews: bool, tensorboard: bool
 ) -> tuple[list[Recorder], Show]:
     """Who keeps what a training tells besides its journal, and what is done with its previews at each checkpoint."""
     board = Board(output) if tensorboard else None
 
-    def show(model: SampleRNN, step: int) -> None:
+    def show(model: SampleRNN, step: int, progress: Progress) -> None:
         if previews:
-            made = make(model)
+            made = make(model, progress)
             write_previews(made, output / "previews", f"{step:06d}")
             if board:
                 board.add_previews(made, step)

@@ -22,7 +22,7 @@ from v2s_engine.envelope import measure_envelope
 from v2s_engine.grid import SAMPLE_RATE
 from v2s_engine.model.conditioning import envelope_conditioning
 from v2s_engine.options import SILENCE_CODE, ModelConfig
-from v2s_engine.train.chunks import Chunk, StreamState
+from v2s_engine.train.chunks import Chunk, StreamPrint, StreamState, stream_print
 from v2s_engine.train.disturbance import disturbed
 
 
@@ -76,6 +76,9 @@ class ExcerptStream:
     ) -> None:
         self._config = config
         self._options = options
+        self.fingerprint: StreamPrint = stream_print(
+            options, [(each.material.file, each.material.sound_class, each.material.sha256) for each in recordings]
+        )
         self._sounds: list[list[list[NDArray[np.float32]]]] = []  # [class][recording][speed]
         self._weights: list[NDArray[np.float64]] = []
         for name in config.sound_classes:

@@ -12,12 +12,12 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from v2s_engine.errors import DeviceError, UsageError
+from v2s_engine.errors import DeviceError, TrainingError, UsageError
 from v2s_engine.model.samplernn import SampleRNN, TierState
 from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress
-from v2s_engine.train.checkpoint import Checkpoint, read_checkpoint
-from v2s_engine.train.chunks import ChunkStream, StreamState
+from v2s_engine.train.checkpoint import Checkpoint, check_encoder, check_stream, read_checkpoint
+from v2s_engine.train.chunks import ChunkStream, StreamPrint, StreamState
 from v2s_engine.train.initial_weights import Origin, TakenOver, take_over
 from v2s_engine.train.journal import NATS_TO_BITS, Journal, Recorder, StepRecord
 from v2s_engine.train.keeping import LAST, Best, keep_checkpoint
@@ -57,6 +57,8 @@ class TrainOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise UsageError(f"a seed must be at least 0; got {self.seed}")
         if self.steps < 1 or self.checkpoint_every < 1 or self.keep < 0 or (self.patience or 1) < 1:
             raise UsageError(
                 "wanted at least one step, one step between checkpoints, a patience of one checkpoint, and no negative "
@@ -65,7 +67,7 @@ class TrainOptions:
 
 
 Measure = Callable[[SampleRNN, int], Mapping[str, float]]
-Show = Callable[[SampleRNN, int], None]
+Show = Callable[[SampleRNN, int, Progress], None]
 
 
 class Trainer:
@@ -73,7 +75,8 @@ class Trainer:
 
     At each checkpoint `on_checkpoint` measures the averaged weights before it is written (its `held_out_nats` decides
     which is best), and `on_written` shows what they sound like after that. Both are called in the first process only.
-    `material` is what is said in the bundle of what it was trained on.
+    `material` is what is said in the bundle of what it was trained on, `encoder_digest` which visual encoder's features
+    it learns from, `merged` that classes were merged into one. Raises `UsageError` for a truncation that does not fit.
     """
 
     def __init__(
@@ -83,11 +86,14 @@ class Trainer:
         options: TrainOptions,
         *,
         material: Sequence[dict[str, Any]] = (),
+        encoder_digest: str | None = None,
+        merged: bool = False,
         on_checkpoint: Measure | None = None,
         on_written: Show | None = None,
         recorders: Sequence[Recorder] = (),
         processes: Processes | None = None,
     ) -> None:
+        check_truncation(options.optimiser, config, stream.chunk_length)
         torch.manual_seed(options.seed)
         torch.set_num_threads(options.threads)
         self.config = config
@@ -95,6 +101,7 @@ class Trainer:
         self._processes = processes or Processes(device=torch.device(options.device))
         self._device = self._processes.device
         self._material = list(material)
+        self._encoder_digest, self._merged = encoder_digest, merged
         self._started_from: str | None = None
         self._on_checkpoint, self._on_written = on_checkpoint, on_written
         self._recorders = [Journal(options.output), *recorders] if self._processes.is_first else []
@@ -170,6 +177,15 @@ class Trainer:
                 f"{path} was trained in chunks of {checkpoint.chunk_length} samples, asked for are "
                 f"{self._stream.chunk_length}"
             )
+        if self._encoder_digest is not None:
+            check_encoder(checkpoint, self._encoder_digest, path)
+        check_stream(checkpoint, self._stream_print(), path)
+
+    def _stream_print(self) -> StreamPrint:
+        """What decides the batches, and how they are cut for back-propagation."""
+        optimiser = self.options.optimiser
+        cut = optimiser.truncation_length if optimiser.truncation == "coarse-tier" else self._stream.chunk_length
+        return {**self._stream.fingerprint, "truncation": optimiser.truncation, "truncation_length": str(cut)}
 
     def run(self, progress: Progress, stop_after: float = math.inf) -> None:
         """Train until done or, after a checkpoint, until `stop_after` seconds have passed."""
@@ -198,7 +214,8 @@ class Trainer:
                 text = f"loss {mean:.3f} nats, {mean * NATS_TO_BITS:.3f} bits"
                 progress.step("train", self.step, self.options.steps, text)
             if self.step % self.options.checkpoint_every == 0 or self.is_done or out_of_time:
-                self._checkpoint(records, (self.samples - seen) / max(time.monotonic() - since, 1e-9))
+                self._check_weights()
+                self._checkpoint(records, (self.samples - seen) / max(time.monotonic() - since, 1e-9), progress)
                 records, seen, since = [], self.samples, time.monotonic()
             if out_of_time:
                 return
@@ -225,7 +242,21 @@ class Trainer:
         self._average()
         loss, correct = self._processes.sum([sums.loss, sums.correct])
         of = max(count, 1.0)
+        if not math.isfinite(loss):
+            raise self._diverged("the loss is no number any more")
         return StepRecord(self.step, self.samples, loss / of, correct / of, encoder, rate), stop > 0
+
+    def _check_weights(self) -> None:
+        """Raise `TrainingError` rather than keep a model of which nothing can be made: a gradient was no number."""
+        if not all(bool(torch.isfinite(each).all()) for each in self.model.parameters()):
+            raise self._diverged("weights are no numbers any more")
+
+    def _diverged(self, what: str) -> TrainingError:
+        rate = self._optimiser.param_groups[0]["lr"]
+        return TrainingError(
+            f"{what} at step {self.step} with learning rate {rate:g}; {self.checkpoint_path} is left as it was before "
+            "that, where there is one: resume with a lower --learning-rate, or with --full-precision"
+        )
 
     def _gradients(self, batch: Batch, count: float) -> tuple[Sums, TierState]:
         options = self.options
@@ -263,7 +294,7 @@ class Trainer:
         for averaged, current in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
             averaged.lerp_(current, 1 - decay)
 
-    def _checkpoint(self, records: Sequence[StepRecord], samples_per_second: float) -> None:
+    def _checkpoint(self, records: Sequence[StepRecord], samples_per_second: float, progress: Progress) -> None:
         mean = _mean(record.loss for record in records)
         entry = {
             "step": self.step,
@@ -275,8 +306,9 @@ class Trainer:
         }
         if self._processes.is_first and self._on_checkpoint:
             entry |= self._on_checkpoint(self.averaged, self.step)
+        is_measured = self._processes.from_first(float(HELD_OUT in entry))
         held_out = self._processes.from_first(entry.get(HELD_OUT, math.nan))
-        if not math.isnan(held_out):
+        if is_measured:
             self._best = self._best.after(held_out, self.step)
         checkpoint = self._snapshot()
         if not self._processes.is_first:
@@ -286,7 +318,7 @@ class Trainer:
         is_best = self._best.step == self.step and self._best.loss is not None
         keep_checkpoint(checkpoint, self.options.output, keep=self.options.keep, is_best=is_best)
         if self._on_written:
-            self._on_written(self.averaged, self.step)
+            self._on_written(self.averaged, self.step, progress)
 
     def _snapshot(self) -> Checkpoint:
         model = _on_cpu(self.model)
@@ -304,6 +336,9 @@ class Trainer:
             chunk_length=self._stream.chunk_length,
             best=(loss, step, worse),
             started_from=self._started_from,
+            encoder_digest=self._encoder_digest,
+            stream_print=self._stream_print(),
+            merged=self._merged,
         )
 
     def _whole_stream(self) -> StreamState:
@@ -321,6 +356,16 @@ def check_device(name: str) -> TrainDevice:
             device: TrainDevice = known
             return device
     raise UsageError(f"unknown device {name!r} for training; known: {', '.join(get_args(TrainDevice))}")
+
+
+def check_truncation(optimiser: OptimiserOptions, config: ModelConfig, chunk_length: int) -> None:
+    """Raise `UsageError` where the lower tiers cannot be truncated so inside chunks of this length."""
+    length, unit = optimiser.truncation_length, config.coarse_unit
+    if optimiser.truncation == "coarse-tier" and (length % unit or length > chunk_length):
+        raise UsageError(
+            f"the lower tiers cannot be truncated after {length} samples; wanted a multiple of {unit} of at most "
+            f"{chunk_length}, e.g. --chunk-length 512"
+        )
 
 
 def gradient_norm(model: nn.Module, prefix: str) -> float:

@@ -28,12 +28,24 @@ def held_out_loss(model: SampleRNN, recordings: Sequence[Recording]) -> float:
 
 
 def held_out_clip_loss(model: SampleRNN, clips: Sequence[PreparedClip]) -> float:
-    """The same over the first 4 s of up to 16 clips, always the same ones, as recorded: nothing is looped.
+    """The same over 4 s each of up to 16 clips, always the same ones, spread over the classes.
 
-    What is compared from checkpoint to checkpoint; `v2s evaluate` measures all clips, whole.
+    Sounds are as recorded: what is shorter is followed by another clip, not looped. A window of pictures that the clip
+    does not fill is looped, as in use. What is compared from checkpoint to checkpoint; `v2s evaluate` measures all
+    clips, whole.
     """
-    options = ClipStreamOptions(rows=min(_CLIPS, len(clips)), chunk_length=FRAME_LENGTH, fill="mask", seed=1)
-    return stream_loss(model, ClipStream(clips, model.config, options), _CLIP_CHUNKS)
+    chosen = spread_over_classes(clips, _CLIPS)
+    options = ClipStreamOptions(rows=len(chosen), chunk_length=FRAME_LENGTH, fill="mask", seed=1)
+    return stream_loss(model, ClipStream(chosen, model.config, options), _CLIP_CHUNKS)
+
+
+def spread_over_classes(clips: Sequence[PreparedClip], most: int) -> list[PreparedClip]:
+    """At most so many of the clips: the first of each class, then the second of each, and so on."""
+    by_class: dict[int, list[PreparedClip]] = {}
+    for clip in clips:
+        by_class.setdefault(clip.class_index, []).append(clip)
+    ranked = [(rank, index, clip) for index, each in by_class.items() for rank, clip in enumerate(each)]
+    return [clip for _, _, clip in sorted(ranked, key=lambda entry: entry[:2])[:most]]
 
 
 @torch.no_grad()

@@ -34,19 +34,22 @@ MergeOption = Annotated[
     str | None, typer.Option("--merge", metavar="NAME", help="--data: take all clips as one sound class of this name.")
 ]
 WeightsOption = Annotated[
-    str, typer.Option("--weights", metavar="default|FILE|random", help="--data: of the picture network.")
+    str | None, typer.Option("--weights", metavar="default|FILE|random", help="--data: of the picture network.")
 ]
 MotionWeightsOption = Annotated[
-    str, typer.Option("--motion-weights", metavar="FILE|random", help="--data: of the motion network (paper-flow).")
+    str | None,
+    typer.Option("--motion-weights", metavar="FILE|random", help="--data: of the motion network (paper-flow)."),
 ]
 FlowWeightsOption = Annotated[
-    str,
+    str | None,
     typer.Option("--flow-weights", metavar="default|FILE|random", help="--data: of RAFT, where that measures flow."),
 ]
 CacheOption = Annotated[
     Path | None, typer.Option("--cache", metavar="DIR", help="--data: where features are kept. Else OUTPUT/cache.")
 ]
-WorkersOption = Annotated[int, typer.Option("--workers", metavar="N", help="--data: clips looked at side by side.")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", metavar="N", help="--data: clips looked at side by side; else 1.")
+]
 TruncationOption = Annotated[
     str | None,
     typer.Option("--truncation", metavar="chunk|coarse-tier", help="What the coarsest tier is learned through."),
@@ -64,15 +67,24 @@ ChunkOption = Annotated[
     int | None, typer.Option("--chunk-length", metavar="N", help="Samples per truncated back-propagation.")
 ]
 FillOption = Annotated[
-    str, typer.Option("--fill", metavar="loop|mask", help="--data: what short clips are filled with.")
+    str | None,
+    typer.Option("--fill", metavar="loop|mask", help="--data: what short clips are filled with; else loop."),
 ]
 RateOption = Annotated[float | None, typer.Option("--learning-rate", metavar="X", help="Adam's, at its highest.")]
 EveryOption = Annotated[int | None, typer.Option("--checkpoint-every", metavar="N", help="Steps between checkpoints.")]
 PreviewOption = Annotated[
-    float, typer.Option("--preview-seconds", metavar="S", help="Length of the sounds at each checkpoint; 0 for none.")
+    float | None,
+    typer.Option(
+        "--preview-seconds",
+        metavar="S",
+        help="Length of the sounds at each checkpoint; 0 for none. Else 4, or 1 where --hidden-size is above 512.",
+    ),
 ]
 TemperatureOption = Annotated[
-    list[float] | None, typer.Option("--preview-temperature", metavar="T", help="Of those sounds; again for more.")
+    list[float] | None,
+    typer.Option(
+        "--preview-temperature", metavar="T", help="Of those sounds; again for more. Else what fits the preset."
+    ),
 ]
 TensorBoardOption = Annotated[
     bool, typer.Option("--tensorboard/--no-tensorboard", help="Curves and sounds in OUTPUT/tensorboard.")
@@ -108,6 +120,7 @@ MotionFeaturesOption = Annotated[
     int | None, typer.Option("--motion-features", metavar="N", help="Numbers per picture from optical flow.")
 ]
 FlowOption = Annotated[str | None, typer.Option("--flow-method", metavar="dis|raft", help="How flow is measured.")]
+StackOption = Annotated[int | None, typer.Option("--flow-stack", metavar="L", help="Fields of flow seen at once.")]
 
 
 def train_command(
@@ -120,11 +133,11 @@ def train_command(
     preset: PresetOption = None,
     per_class: PerClassOption = False,
     merge: MergeOption = None,
-    weights: WeightsOption = "default",
-    motion_weights: MotionWeightsOption = "",
-    flow_weights: FlowWeightsOption = "default",
+    weights: WeightsOption = None,
+    motion_weights: MotionWeightsOption = None,
+    flow_weights: FlowWeightsOption = None,
     cache: CacheOption = None,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = None,
     truncation: TruncationOption = None,
     max_steps: StepsOption = None,
     max_hours: HoursOption = None,
@@ -132,10 +145,10 @@ def train_command(
     keep: KeepOption = 0,
     rows: RowsOption = None,
     chunk_length: ChunkOption = None,
-    fill: FillOption = "loop",
+    fill: FillOption = None,
     learning_rate: RateOption = None,
     checkpoint_every: EveryOption = None,
-    preview_seconds: PreviewOption = 4.0,
+    preview_seconds: PreviewOption = None,
     preview_temperatures: TemperatureOption = None,
     tensorboard: TensorBoardOption = True,
     mixed_precision: PrecisionOption = True,
@@ -153,12 +166,15 @@ def train_command(
     picture_features: FeaturesOption = None,
     motion_features: MotionFeaturesOption = None,
     flow_method: FlowOption = None,
+    flow_stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Train a model on recordings (--sounds) or on clips with pictures (--data).
 
     At each checkpoint there is a sound and a spectrogram per class in OUTPUT/previews. What is not given follows from
-    the preset. On several GPUs: torchrun --nproc-per-node N -m v2s_plugin.cli train ...
+    the preset. Exit code 3: done, and some clips (--data) were left out.
+
+    On several GPUs: torchrun --nproc-per-node N -m v2s_plugin.cli train ...
 
     With --from, sounds of your own are learned from where another model stands, e.g. --from starter. Sizes must be that
     model's; sound classes and conditioning may differ.

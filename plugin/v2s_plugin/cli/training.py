@@ -9,16 +9,19 @@ from typing import Any
 
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import SAMPLE_RATE
+from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress
 from v2s_engine.train.clip_session import ClipSessionOptions, run_clip_session
 from v2s_engine.train.clip_stream import ClipStreamOptions
 from v2s_engine.train.model_changes import ModelChanges
-from v2s_engine.train.preview import PreviewOptions
+from v2s_engine.train.presets import preset_config
+from v2s_engine.train.preview import PreviewOptions, preview_defaults
 from v2s_engine.train.session import SessionOptions, SessionResult, run_session
 from v2s_engine.train.stream import StreamOptions
 from v2s_engine.train.trainer import TrainOptions, check_device
 from v2s_engine.train.training_presets import TrainingPreset, preset_training
-from v2s_plugin.cli.answers import EXIT_DONE, answer_json
+from v2s_engine.vision.network_weights import DEFAULT
+from v2s_plugin.cli.answers import EXIT_DONE, EXIT_SOME_SKIPPED, answer_json
 from v2s_plugin.cli.talk import say, watched_progress
 
 
@@ -34,11 +37,11 @@ class TrainArguments:
     preset: str | None
     per_class: bool
     merge: str | None
-    weights: str
-    motion_weights: str
-    flow_weights: str
+    weights: str | None
+    motion_weights: str | None
+    flow_weights: str | None
     cache: Path | None
-    workers: int
+    workers: int | None
     truncation: str | None
     max_steps: int | None
     max_hours: float | None
@@ -46,10 +49,10 @@ class TrainArguments:
     keep: int
     rows: int | None
     chunk_length: int | None
-    fill: str
+    fill: str | None
     learning_rate: float | None
     checkpoint_every: int | None
-    preview_seconds: float
+    preview_seconds: float | None
     preview_temperatures: list[float] | None
     tensorboard: bool
     mixed_precision: bool
@@ -67,18 +70,40 @@ class TrainArguments:
     picture_features: int | None
     motion_features: int | None
     flow_method: str | None
+    flow_stack: int | None
     as_json: bool
 
 
+_OF_CLIPS = (
+    "per_class",
+    "merge",
+    "weights",
+    "motion_weights",
+    "flow_weights",
+    "cache",
+    "workers",
+    "fill",
+    "encoder_window",
+)
+"""What only `--data` takes."""
+
+_OF_FLOW = ("motion_weights", "flow_weights")
+"""What of that only a model takes that looks at motion."""
+
+
 def run_training(given: TrainArguments) -> int:
-    """Train, and answer with the checkpoint, or with one per class; the exit code."""
+    """Train, and answer with the checkpoint, or with one per class; the exit code.
+
+    3 where clips were left out; but not of several processes, since torchrun takes that for a failure.
+    """
     if (given.sounds is None) == (given.data is None):
         raise UsageError("v2s train wants either --sounds DIR (recordings) or --data INDEX (clips with pictures)")
     with watched_progress() as progress:
         results = _train_sounds(given, progress) if given.sounds is not None else _train_clips(given, progress)
     if not results[0].is_first:
         return EXIT_DONE
-    for file, reason in dict.fromkeys(pair for result in results for pair in result.left_out):
+    left_out = dict.fromkeys(pair for result in results for pair in result.left_out)
+    for file, reason in left_out:
         say(f"left out: {file}: {reason}")
     for taken in dict.fromkeys(result.started_from for result in results if result.started_from):
         say(str(taken))
@@ -88,13 +113,11 @@ def run_training(given: TrainArguments) -> int:
     else:
         for result in results:
             print(result.checkpoint)
-    return EXIT_DONE
+    return EXIT_SOME_SKIPPED if left_out and given.data and results[0].is_alone else EXIT_DONE
 
 
 def _train_sounds(given: TrainArguments, progress: Progress) -> Sequence[SessionResult]:
-    for option, value in (("--per-class", given.per_class), ("--merge", given.merge), ("--cache", given.cache)):
-        if value:
-            raise UsageError(f"{option} belongs to --data, and --sounds is given; leave one of them away")
+    _refuse(given, _OF_CLIPS, "belongs to --data, and --sounds is given; leave one of them away")
     if given.sounds is None:
         raise UsageError("--sounds is wanted")
     preset = given.preset or "starter"
@@ -110,7 +133,7 @@ def _train_sounds(given: TrainArguments, progress: Progress) -> Sequence[Session
         origin=given.origin,
         resume=given.resume,
         max_hours=given.max_hours,
-        previews=_previews(given, (1.0,)),
+        previews=_previews(given, preset, (1.0,)),
         tensorboard=given.tensorboard,
     )
     return (run_session(options, progress),)
@@ -122,26 +145,31 @@ def _train_clips(given: TrainArguments, progress: Progress) -> Sequence[SessionR
     if given.data is None:
         raise UsageError("--data is wanted")
     preset = given.preset or "paper-frame"
+    visual = _config(given, preset).visual
+    if visual is None:
+        _refuse(given, ("weights",), f"belongs to models that look at pictures, and {preset} follows the sound")
+    if visual is None or not visual.motion_features:
+        _refuse(given, _OF_FLOW, f"belongs to models that look at motion, and {preset} does not")
     plan = preset_training(preset)
     stream: dict[str, Any] = _given(given, rows=plan.rows, chunk_length=plan.chunk_length)
     options = ClipSessionOptions(
         data=given.data,
         training=_train_options(given, plan),
-        stream=ClipStreamOptions(**stream, fill=given.fill, seed=given.seed),  # type: ignore[arg-type]
+        stream=ClipStreamOptions(**stream, fill=given.fill or "loop", seed=given.seed),  # type: ignore[arg-type]
         preset=preset,
         changes=_changes(given),
         classes=tuple(given.classes or ()),
         per_class=given.per_class,
         merge=given.merge,
-        picture_weights=given.weights,
-        motion_weights=given.motion_weights,
-        flow_weights=given.flow_weights,
+        picture_weights=given.weights or DEFAULT,
+        motion_weights=given.motion_weights or "",
+        flow_weights=given.flow_weights or DEFAULT,
         cache=given.cache,
-        workers=given.workers,
+        workers=1 if given.workers is None else given.workers,
         origin=given.origin,
         resume=given.resume,
         max_hours=given.max_hours,
-        previews=_previews(given, (0.9, 1.0)),
+        previews=_previews(given, preset, (0.9, 1.0)),
         tensorboard=given.tensorboard,
     )
     return run_clip_session(options, progress)
@@ -166,10 +194,25 @@ def _changes(given: TrainArguments) -> ModelChanges:
     return ModelChanges(**{field.name: getattr(given, field.name) for field in fields(ModelChanges)})
 
 
-def _previews(given: TrainArguments, temperatures: tuple[float, ...]) -> PreviewOptions:
+def _config(given: TrainArguments, preset: str) -> ModelConfig:
+    """The model, but for its classes."""
+    return _changes(given).applied(preset_config(preset, ("any",)))
+
+
+def _previews(given: TrainArguments, preset: str, temperatures: tuple[float, ...]) -> PreviewOptions:
+    otherwise = preview_defaults(_config(given, preset), temperatures)
+    seconds = given.preview_seconds
     return PreviewOptions(
-        tuple(given.preview_temperatures or temperatures), max(0, round(given.preview_seconds * SAMPLE_RATE))
+        tuple(given.preview_temperatures or otherwise.temperatures),
+        otherwise.length if seconds is None else max(0, round(seconds * SAMPLE_RATE)),
     )
+
+
+def _refuse(given: TrainArguments, names: Sequence[str], why: str) -> None:
+    """Raise `UsageError` for the first of these options that was given."""
+    for name in names:
+        if (value := getattr(given, name)) is not None and value is not False:
+            raise UsageError(f"--{name.replace('_', '-')} {why}")
 
 
 def _given(given: TrainArguments, **otherwise: Any) -> dict[str, Any]:

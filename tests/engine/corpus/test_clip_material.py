@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tests.media import cut_file, make_clip, make_scene_clip, make_sound, make_still, write_clip
 from v2s_engine.corpus.clip_material import PreparedClip, prepare_clips
+from v2s_engine.corpus.clip_sound import ClipSoundCache
 from v2s_engine.corpus.clips import Clip
 from v2s_engine.corpus.footage import read_sync_sound
 from v2s_engine.corpus.slate import slate_picture
@@ -122,6 +123,46 @@ def test_nothing_is_decoded_or_looked_at_twice(tmp_path: Path, monkeypatch: pyte
         assert len(one.sha256) == 64
 
 
+def test_a_second_start_reads_no_media_and_no_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=20, flashes=(5,)).path
+    for number in range(2):
+        prepare_clips([clip(path)], FRAME, FakeEncoder(), tmp_path / "cache")
+        if number == 0:
+            monkeypatch.setattr("v2s_engine.corpus.clip_sound.file_digest", lambda path: pytest.fail("hashed again"))
+            monkeypatch.setattr("v2s_engine.vision.feature_cache._read", lambda *args: pytest.fail("read again"))
+
+
+def test_media_are_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=20, flashes=(5,)).path
+    monkeypatch.setattr("v2s_engine.vision.feature_cache.file_digest", lambda path: pytest.fail("hashed twice"))
+    (found,) = prepare_clips([clip(path)], FRAME, FakeEncoder(), tmp_path / "cache").clips
+    assert len(found.features) == 13
+
+
+def test_damaged_features_are_made_again_when_they_are_read(tmp_path: Path) -> None:
+    path, encoder = make_clip(tmp_path / "a.mp4", frames=20, flashes=(5,)).path, FakeEncoder()
+    (first,) = prepare_clips([clip(path)], FRAME, encoder, tmp_path / "cache").clips
+    wanted = first.features
+    (kept,) = (tmp_path / "cache" / "features").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-5])
+    (again,) = prepare_clips([clip(path)], FRAME, encoder, tmp_path / "cache").clips
+    np.testing.assert_array_equal(again.features, wanted)
+    assert len(encoder.calls) == 2
+
+
+def test_no_two_write_under_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, names = make_clip(tmp_path / "a.mp4", frames=20, flashes=(5,)).path, []
+
+    def save(tensors: object, file: Path, metadata: object) -> None:
+        names.append(file)
+        file.touch()
+
+    monkeypatch.setattr("v2s_engine.corpus.clip_sound.save_file", save)
+    for _ in range(2):
+        ClipSoundCache(tmp_path / "sounds").get(clip(path))
+    assert len(set(names)) == 2
+
+
 def test_damaged_sounds_are_made_again(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mp4", flashes=(5,)).path
     wanted = prepared(path, tmp_path).samples
@@ -141,6 +182,8 @@ def test_clips_that_cannot_be_looked_at_are_left_out(tmp_path: Path) -> None:
 def test_an_encoder_is_wanted_by_models_that_look_and_by_no_other(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="want a visual encoder"):
         prepare_clips([], FRAME, None, tmp_path)
+    with pytest.raises(UsageError, match="at least 1 worker; got 0"):
+        prepare_clips([], ENVELOPE, None, tmp_path, workers=0)
     with pytest.raises(UsageError, match="want no visual encoder"):
         prepare_clips([], ENVELOPE, FakeEncoder(), tmp_path)
     (found,) = prepare_clips(

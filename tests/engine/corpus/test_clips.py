@@ -70,6 +70,37 @@ def test_bad_rows_are_left_out_with_the_reason(tmp_path: Path) -> None:
         assert wanted in reason
 
 
+def test_categories_that_cannot_name_a_folder_are_left_out(tmp_path: Path) -> None:
+    put(tmp_path, "a.mp4", "folder/dog\\cat/b.mp4", "folder/drum/c.mp4")
+    bad = ["../dog", "..", ".dog", "dog/cat", "dog\\cat", "dog\tcat", "  "]
+    rows = [f'a.mp4,"{category}"' for category in [*bad, "wind, rain: été"]]
+    (tmp_path / "index.csv").write_text("\n".join(["file,category", *rows]) + "\n", encoding="utf-8")
+    index = read_clips(tmp_path / "index.csv")
+    assert index.categories == ("wind, rain: été",)
+    assert [file for file, _ in index.left_out] == ["a.mp4"] * len(bad)
+    assert all("cannot name a folder" in reason or "no category" in reason for _, reason in index.left_out)
+    found = read_clips(tmp_path / "folder")
+    assert found.categories == ("drum",)
+    assert [file for file, _ in found.left_out] == ["dog\\cat/b.mp4"]
+    with pytest.raises(UsageError, match=r"cannot be merged as '\.\./x'"):
+        found.merged("../x")
+
+
+def test_a_stretch_that_is_listed_again_is_left_out(tmp_path: Path) -> None:
+    put(tmp_path, "m/a.mp4")
+    (tmp_path / "index.csv").write_text(
+        "file,category,split,start_s,duration_s\n"
+        "m/a.mp4,dog,train,,2\n"
+        "m/../m/a.mp4,dog,train,0,2.0\n"
+        "m/a.mp4,dog,test,0.0,2\n"
+        "m/a.mp4,dog,train,2,2\n"
+        "m/a.mp4,dog,train,,\n"
+    )
+    index = read_clips(tmp_path / "index.csv")
+    assert [(clip.begin, clip.duration) for clip in index.clips] == [(None, 2), (2, 2), (None, None)]
+    assert [reason for _, reason in index.left_out] == ["the same stretch is listed before, as dog for train"] * 2
+
+
 def test_a_split_by_hash_never_changes_and_has_the_shares_it_says() -> None:
     assert [hashed_split("dog", f"{n}.mp4") for n in range(8)] == [hashed_split("dog", f"{n}.mp4") for n in range(8)]
     shares = Counter(hashed_split("dog", f"{number}.mp4") for number in range(4000))

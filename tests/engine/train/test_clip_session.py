@@ -14,7 +14,7 @@ import pytest
 
 from tests.media import cut_file, make_clip
 from v2s_engine.audio import read_sound
-from v2s_engine.errors import UsageError
+from v2s_engine.errors import OutputError, UsageError
 from v2s_engine.progress import Progress
 from v2s_engine.train.checkpoint import read_checkpoint
 from v2s_engine.train.clip_session import ClipSessionOptions, run_clip_session
@@ -199,9 +199,74 @@ def test_a_model_per_class_and_all_as_one(data: Path, tmp_path: Path) -> None:
     (merged,) = run_clip_session(options(data, tmp_path / "one", steps=1, merge="any"), Progress())
     checkpoint = read_checkpoint(merged.checkpoint)
     assert checkpoint.config.sound_classes == ("any",)
+    assert checkpoint.merged
+    assert not read_checkpoint(results[0].checkpoint).merged
     assert len(checkpoint.material) == 4
     with pytest.raises(UsageError, match="take one of them"):
         run_clip_session(options(data, tmp_path, per_class=True, merge="any"), Progress())
+
+
+def test_a_category_without_a_usable_clip_is_skipped_where_each_has_its_model(data: Path, tmp_path: Path) -> None:
+    rows = ["file,category,split", "silent.mp4,dog,train", "0.mp4,drum,train", "2.mp4,rail,test"]
+    (data / "some.csv").write_text("\n".join(rows) + "\n")
+    some = dataclasses.replace(options(data, tmp_path, steps=1, per_class=True), data=data / "some.csv")
+    (result,) = run_clip_session(some, Progress())
+    assert result.checkpoint == tmp_path / "drum" / "last.ckpt"
+    assert [file for file, _ in result.left_out] == ["silent.mp4", "dog", "rail"]
+    (data / "none.csv").write_text("\n".join([rows[0], rows[1], rows[3]]) + "\n")
+    with pytest.raises(UsageError, match=r"no usable clip to train on for dog \(silent.mp4"):
+        run_clip_session(dataclasses.replace(some, data=data / "none.csv"), Progress())
+
+
+def test_what_stops_a_later_model_is_said_before_the_first_is_trained(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "drum").mkdir()
+    (tmp_path / "drum" / "last.ckpt").touch()
+    with pytest.raises(OutputError, match="exists already"):
+        run_clip_session(options(data, tmp_path, steps=1, per_class=True), Progress())
+    patient = options(data, tmp_path / "patient", steps=1, per_class=True, training={"patience": 1})
+    with pytest.raises(UsageError, match="nothing is held out"):  # for dogs there is nothing
+        run_clip_session(patient, Progress())
+    assert not list(tmp_path.glob("**/losses.csv"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"picture_weights": "random:7"}, "was trained with the visual encoder [0-9a-f]{64}, given is [0-9a-f]{64}"),
+        ({"stream": ClipStreamOptions(rows=4, seed=9, fill="mask")}, "fill was loop, .*mask; seed was 0, .* is 9"),
+        ({"classes": ("dog", "drum"), "data": "fewer.csv"}, "material was"),
+    ],
+)
+def test_a_training_goes_on_with_the_same_only(
+    changes: dict[str, Any], message: str, data: Path, tmp_path: Path
+) -> None:
+    lines = (data / "index.csv").read_text().splitlines()
+    (data / "fewer.csv").write_text("\n".join(line for line in lines if not line.startswith("3.mp4")) + "\n")
+    begun = options(data, tmp_path, steps=1)
+    run_clip_session(begun, Progress())
+    if "data" in changes:
+        changes = changes | {"data": data / changes["data"]}
+    with pytest.raises(UsageError, match=message):
+        run_clip_session(dataclasses.replace(begun, resume=True, **changes), Progress())
+
+
+def test_what_is_wrong_is_said_before_clips_are_looked_at(data: Path, tmp_path: Path) -> None:
+    fresh = {"cache": tmp_path / "cache"}
+    cut = options(
+        data,
+        tmp_path,
+        "paper-sequence",
+        training={"optimiser": dataclasses.replace(OPTIMISER, truncation="coarse-tier")},
+        stream=ClipStreamOptions(rows=4, chunk_length=500),
+        **fresh,
+    )
+    with pytest.raises(UsageError, match="truncated after 500 samples; wanted a multiple of 8 of at most 4096"):
+        run_clip_session(cut, Progress())
+    with pytest.raises(UsageError, match="does not fit conditioning vectors"):
+        run_clip_session(options(data, tmp_path, stream=ClipStreamOptions(chunk_length=700), **fresh), Progress())
+    with pytest.raises(UsageError, match="--workers must be at least 1; got 0"):
+        options(data, tmp_path, workers=0)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_category_without_a_usable_clip_is_an_error_that_says_why(data: Path, tmp_path: Path) -> None:
@@ -242,7 +307,7 @@ def train(data: Path, output: Path, *arguments: str) -> None:
     ran = subprocess.run(
         command(data, output, *arguments), capture_output=True, text=True, env=environment(), check=False
     )
-    assert ran.returncode == 0, ran.stderr
+    assert ran.returncode == 3, ran.stderr  # bad clips were left out
 
 
 def environment() -> dict[str, str]:

@@ -1,10 +1,12 @@
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.engine.train.made_clips import FEATURES, WINDOW, made_clip, made_clips, tiny
 from v2s_engine.audio import encode_codes
+from v2s_engine.corpus.clip_material import PreparedClip
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import FRAME_LENGTH
 from v2s_engine.options import SILENCE_CODE, ConditioningName
@@ -95,6 +97,53 @@ def test_chunks_of_whole_windows_start_windows_together() -> None:
         assert chunk.mask[:, 0].all()
 
 
+def test_rows_start_their_windows_spread_over_the_steps() -> None:
+    clips = [made_clip(f"clip {number}", 2 + number % 3) for number in range(6)]  # none longer than a window
+    stream = ClipStream(clips, SEQUENCE, ClipStreamOptions(rows=4))
+    starts = []
+    for _ in range(41):
+        chunk = stream.next_chunk()
+        starts.append([] if chunk.windows is None else chunk.windows.rows.tolist())
+        assert np.flatnonzero(chunk.reset).tolist() == starts[-1]
+    assert starts[0] == [0, 1, 2, 3]
+    assert starts[1:] == [[], [0], [], [1], [], [2], [], [3]] * 5  # windows of 8 chunks
+
+
+def test_what_is_masked_is_played_whole_from_the_first_clip_on() -> None:
+    clips = [made_clip(f"clip {number}", 4) for number in range(4)]
+    stream = ClipStream(clips, SEQUENCE, ClipStreamOptions(rows=4, fill="mask"))
+    resets = [stream.next_chunk().reset.all() for _ in range(9)]
+    assert resets == [True] + 7 * [False] + [True]
+
+
+def test_a_short_clip_is_looped_in_its_windows_as_it_is_heard() -> None:
+    chunk = ClipStream([made_clip("short", 2.3)], SEQUENCE, ClipStreamOptions(rows=1)).next_chunk()
+    assert chunk.windows is not None
+    assert chunk.windows.features[0, :, 0].tolist() == [0, 1, 0, 1]  # not the third picture, whose 0.3 is not played
+
+
+def test_a_gain_does_not_clip() -> None:
+    clip = made_clip("whole", 4)
+    stream = ClipStream([clip], FRAME, ClipStreamOptions(rows=1, gain_range=(20, 20)))
+    codes = np.concatenate([chunk.targets[0] for chunk in play(stream)])
+    loudest = 0.98 / np.abs(clip.samples).max() * clip.samples
+    np.testing.assert_array_equal(codes, encode_codes(loudest.astype(np.float32), FRAME))
+
+
+def test_a_fingerprint_tells_everything_that_decides_the_batches() -> None:
+    def fingerprint(clips: list[PreparedClip], rows: range | None = None, **options: Any) -> dict[str, str]:
+        return ClipStream(clips, FRAME, ClipStreamOptions(rows=4, **options), rows).fingerprint
+
+    one = fingerprint(made_clips())
+    assert fingerprint(made_clips(), range(2)) == one  # the share of one process
+    for changes in ({"seed": 1}, {"fill": "mask"}, {"gain_range": (-1.0, 0.0)}, {"chunk_length": 1024}):
+        other = fingerprint(made_clips(), **changes)
+        assert {name for name in one if one[name] != other[name]} == set(changes)
+    for clips in (made_clips()[::-1], made_clips()[1:]):
+        other = fingerprint(clips)
+        assert [name for name in one if one[name] != other[name]] == ["material"]
+
+
 def test_each_pass_plays_every_clip_once() -> None:
     clips = [made_clip(f"clip {number}", 4) for number in range(6)]
     stream = ClipStream(clips, FRAME, ClipStreamOptions(rows=2, chunk_length=WINDOW * FRAME_LENGTH))
@@ -146,6 +195,8 @@ def test_what_does_not_fit_is_refused() -> None:
         ClipStream(made_clips(), FRAME, ClipStreamOptions(chunk_length=768))
     with pytest.raises(UsageError, match="does not divide a window"):
         ClipStream(made_clips(), SEQUENCE, ClipStreamOptions(chunk_length=3 * FRAME_LENGTH))
+    with pytest.raises(UsageError, match="seed must be at least 0"):
+        ClipStream(made_clips(), FRAME, ClipStreamOptions(seed=-1))
     with pytest.raises(UsageError, match="no clips"):
         ClipStream([], FRAME, ClipStreamOptions())
 

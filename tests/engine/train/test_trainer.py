@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from v2s_engine.corpus.recordings import Library, Material, Recording
-from v2s_engine.errors import BundleDamagedError, CancelledError, OutputError, UsageError
+from v2s_engine.errors import BundleDamagedError, CancelledError, OutputError, TrainingError, UsageError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress
@@ -36,16 +37,16 @@ def options(folder: Path, steps: int = 6, learning_rate: float = 1.5e-3) -> Trai
     return TrainOptions(folder, steps, optimiser, checkpoint_every=3)
 
 
-def trainer(options: TrainOptions, config: ModelConfig = CONFIG, **more: Any) -> Trainer:
+def trainer(options: TrainOptions, config: ModelConfig = CONFIG, seed: int = 0, **more: Any) -> Trainer:
     held = library()
-    stream = ExcerptStream(held.recordings, config, StreamOptions(rows=4, excerpt_length=8_192))
+    stream = ExcerptStream(held.recordings, config, StreamOptions(rows=4, excerpt_length=8_192, seed=seed))
     return Trainer(config, stream, options, material=held.credits(), **more)
 
 
 def test_the_loss_falls_from_that_of_guessing(tmp_path: Path) -> None:
     training = trainer(options(tmp_path, steps=30, learning_rate=1e-2))
     losses = [training.train_step().loss for _ in range(30)]
-    assert losses[0] == pytest.approx(np.log(256), abs=0.8)
+    assert losses[0] > np.log(256) - 0.5
     assert np.mean(losses[-5:]) < 4.0
     assert np.isfinite(losses).all()
 
@@ -104,6 +105,99 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     trainer(options(tmp_path)).run(Progress())
     with pytest.raises(UsageError, match="asked for is"):
         trainer(options(tmp_path), ModelConfig(("dog",), hidden_size=16)).resume()
+
+
+def test_other_batches_are_refused_with_what_differs(tmp_path: Path) -> None:
+    trainer(options(tmp_path, steps=1)).run(Progress())
+    with pytest.raises(UsageError, match="other batches: seed was 0, asked for is 9; give the same"):
+        trainer(options(tmp_path), seed=9).resume()
+    held = library().recordings[0]
+    other = Recording(replace(held.material, sha256="1" * 64), held.samples)
+    stream = ExcerptStream([other], CONFIG, StreamOptions(rows=4, excerpt_length=8_192))
+    with pytest.raises(UsageError, match="other batches: material was"):
+        Trainer(CONFIG, stream, options(tmp_path)).resume()
+    plain = options(tmp_path)
+    cut = replace(plain, optimiser=replace(plain.optimiser, truncation="coarse-tier", truncation_length=256))
+    with pytest.raises(UsageError, match="truncation was chunk, asked for is coarse-tier; truncation_length was 512"):
+        trainer(cut).resume()
+
+
+def test_another_visual_encoder_is_refused(tmp_path: Path) -> None:
+    trainer(options(tmp_path, steps=1), encoder_digest="a" * 64, merged=True).run(Progress())
+    checkpoint = read_checkpoint(tmp_path / "last.ckpt")
+    assert (checkpoint.encoder_digest, checkpoint.merged) == ("a" * 64, True)
+    with pytest.raises(UsageError, match=rf"encoder {'a' * 64}, given is {'b' * 64}; give the weights"):
+        trainer(options(tmp_path), encoder_digest="b" * 64).resume()
+    assert trainer(options(tmp_path), encoder_digest="a" * 64).resume()
+
+
+def test_checkpoints_that_do_not_say_are_not_checked(tmp_path: Path) -> None:
+    trainer(options(tmp_path, steps=1)).run(Progress())
+    content = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    for name in ("encoder_digest", "stream_print", "merged"):
+        del content[name]
+    torch.save(content, tmp_path / "last.ckpt")
+    assert not read_checkpoint(tmp_path / "last.ckpt").merged
+    assert trainer(options(tmp_path), seed=9, encoder_digest="b" * 64).resume()
+
+
+def test_a_loss_that_is_no_number_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    trainer(options(tmp_path, steps=3)).run(Progress())
+    again = trainer(options(tmp_path, steps=9))
+    again.resume()
+    with torch.no_grad():
+        again.model.fine_output.bias[0] = torch.nan
+    with pytest.raises(TrainingError, match=r"the loss is no number .* at step 4 with learning rate 0\.0\d+; "):
+        again.run(Progress())
+    assert read_checkpoint(tmp_path / "last.ckpt").step == 3
+
+
+def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = trainer(options(tmp_path, steps=1))
+
+    def step(optimiser: torch.optim.Adam) -> None:
+        with torch.no_grad():
+            optimiser.param_groups[0]["params"][0].fill_(torch.nan)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    with pytest.raises(TrainingError, match="weights are no numbers any more at step 1"):
+        training.run(Progress())
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_a_held_out_loss_that_is_no_number_counts_as_worse(tmp_path: Path) -> None:
+    losses = iter([np.nan, 3.0, np.nan, np.nan, 1.0])
+    training = trainer(
+        replace(options(tmp_path, steps=9), checkpoint_every=1, patience=2),
+        on_checkpoint=lambda model, step: {"held_out_nats": float(next(losses))},
+    )
+    training.run(Progress())
+    assert training.step == 4
+    assert read_checkpoint(tmp_path / "last.ckpt").best == (3.0, 2, 2)
+    assert read_checkpoint(tmp_path / "best.ckpt").step == 2
+
+
+def test_values_out_of_range_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="seed must be at least 0; got -1"):
+        TrainOptions(tmp_path, 1, seed=-1)
+    for length in (500, 1024):  # neither a multiple of the coarsest unit, nor within a chunk of 512
+        optimiser = OptimiserOptions(truncation="coarse-tier", truncation_length=length)
+        with pytest.raises(
+            UsageError, match=rf"truncated after {length} samples; wanted a multiple of 16 of at most 512"
+        ):
+            trainer(TrainOptions(tmp_path, 1, optimiser))
+
+
+def test_a_checkpoint_with_parts_missing_is_damaged(tmp_path: Path) -> None:
+    trainer(options(tmp_path, steps=1)).run(Progress())
+    whole = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    for name in ("config", "step", "model", "state", "stream", "material"):
+        torch.save({key: value for key, value in whole.items() if key != name}, tmp_path / "cut.ckpt")
+        with pytest.raises(BundleDamagedError, match=rf"no whole checkpoint of format 1: .*{name}"):
+            read_checkpoint(tmp_path / "cut.ckpt")
+    torch.save(whole | {"config": {"colour": 1}}, tmp_path / "cut.ckpt")
+    with pytest.raises(BundleDamagedError, match="unknown model option colour"):
+        read_checkpoint(tmp_path / "cut.ckpt")
 
 
 def test_pickled_code_is_refused(tmp_path: Path) -> None:

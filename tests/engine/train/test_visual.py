@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,23 @@ import pytest
 
 from tests.media import make_sound, write_clip
 from v2s_engine.corpus.clips import Clip
-from v2s_engine.errors import CancelledError, OutputError, UsageError
+from v2s_engine.errors import BundleDamagedError, CancelledError, OutputError, UsageError
 from v2s_engine.options import VisualConfig
 from v2s_engine.progress import Progress, ProgressEvent
 from v2s_engine.train import visual_data
 from v2s_engine.train.looks import FlowLooks, PictureLooks
+from v2s_engine.train.model_changes import ModelChanges
+from v2s_engine.train.presets import preset_config
 from v2s_engine.train.visual import VisualTrainOptions, named_streams, train_visual, visual_config
 from v2s_engine.train.visual_data import mirrored_picture, mirrored_stack, see_clips
 from v2s_engine.video import read_pictures
 from v2s_engine.vision.flow import open_flow
 from v2s_engine.vision.flow_stack import FlowStacks
 from v2s_engine.vision.framing import read_framed
+from v2s_engine.vision.motion_network import open_motion_network
+from v2s_engine.vision.network_weights import write_weights
 from v2s_engine.vision.visual_encoder import open_visual_encoder
-from v2s_plugin.cli import main
+from v2s_plugin.cli import main, training
 
 VISUAL = VisualConfig("small", picture_size=32, picture_features=16, motion_features=16, flow_stack=4)
 GRID = Fraction(64, 1000)
@@ -142,6 +146,24 @@ def test_memory_does_not_show_in_the_training(clips: list[Clip], tmp_path: Path)
         train_visual(clips[::3], replace(short, output=tmp_path / name, memory=memory))
     logs = {(tmp_path / name / "log.jsonl").read_text() for name in "abc"}
     assert len(logs) == 1
+
+
+def test_models_can_be_told_how_many_fields_the_weights_were_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visual = visual_config("small", ("motion",), size=32, features=16, flow="dis", flow_stack=4)
+    write_weights(open_motion_network(visual, "random"), tmp_path / "motion.safetensors")
+    asked: list[Any] = []
+    monkeypatch.setattr(training, "run_training", lambda given: asked.append(given) or 0)
+    sizes = "--picture-network small --picture-size 32 --picture-features 16 --motion-features 16 --flow-stack 4"
+    assert main(["train", "-o", str(tmp_path), "--data", "clips.csv", *sizes.split()]) == 0
+    given = {field.name: getattr(asked[0], field.name) for field in fields(ModelChanges)}
+    config = ModelChanges(**given).applied(preset_config("paper-flow", ("dog",)))
+    assert config.visual is not None
+    open_motion_network(config.visual, str(tmp_path / "motion.safetensors"))
+    other = replace(config.visual, flow_stack=10)
+    with pytest.raises(BundleDamagedError, match=r"features\.0\.weight .* is wanted"):
+        open_motion_network(other, str(tmp_path / "motion.safetensors"))
 
 
 def test_the_mirrored_stack_is_that_of_the_mirrored_clip(clips: list[Clip]) -> None:
