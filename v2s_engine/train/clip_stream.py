@@ -189,7 +189,7 @@ class ClipStream:
         """How much of its first clip of `length` samples a row plays, so that the rows' windows start spread evenly."""
         options, window = self._options, self._config.encoder_window_length
         chunks = window // options.chunk_length
-        if options.fill == "mask" or row == options.rows - 1 or chunks == 0:
+        if options.fill == "mask" or row == options.rows - 1 or chunks <= 1:
             return length
         return min(length, steps_covering((row + 1) * chunks, options.rows) * options.chunk_length)
 

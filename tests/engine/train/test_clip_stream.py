@@ -97,6 +97,12 @@ def test_chunks_of_whole_windows_start_windows_together() -> None:
         assert chunk.mask[:, 0].all()
 
 
+def test_chunks_of_whole_windows_play_long_clips_whole_from_the_first_on() -> None:
+    clips = [made_clip(f"clip {number}", 8) for number in range(4)]
+    stream = ClipStream(clips, SEQUENCE, ClipStreamOptions(rows=4, chunk_length=WINDOW * FRAME_LENGTH))
+    assert [stream.next_chunk().reset.tolist() for _ in range(3)] == [[True] * 4, [False] * 4, [True] * 4]
+
+
 def test_rows_start_their_windows_spread_over_the_steps() -> None:
     clips = [made_clip(f"clip {number}", 2 + number % 3) for number in range(6)]  # none longer than a window
     stream = ClipStream(clips, SEQUENCE, ClipStreamOptions(rows=4))
