@@ -94,7 +94,7 @@ def evaluate_command(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> int:
-    """Measure a bundle on recordings (--sounds), or trained models on clips (--data).
+    """Measure a bundle, or what a training left.
 
     --sounds DIR: how well the bundle follows envelopes. They come from recordings whose loudness varies by 10 dB or
     more; Spearman's rank correlation over steps of 16 ms above -55 dBFS, measured on the sampler's own output, beside

@@ -169,12 +169,13 @@ def train_command(
     flow_stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Train a model on recordings (--sounds) or on clips with pictures (--data).
+    """Train a model on recordings or clips.
 
-    At each checkpoint there is a sound and a spectrogram per class in OUTPUT/previews. What is not given follows from
-    the preset. Exit code 3: done, and some clips (--data) were left out.
+    --sounds: folders of recordings; no pictures needed. --data: clips with their own sound. At each checkpoint there
+    is a sound and a spectrogram per class in OUTPUT/previews. What is not given follows from the preset. Exit code 3:
+    done, and some clips (--data) were left out.
 
-    On several GPUs: torchrun --nproc-per-node N -m v2s_plugin.cli train ...
+    On several GPUs: torchrun --nproc-per-node N -m v2s_plugin.cli train
 
     With --from, sounds of your own are learned from where another model stands, e.g. --from starter. Sizes must be that
     model's; sound classes and conditioning may differ.

@@ -54,9 +54,9 @@ def train_visual_command(
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> int:
-    """Train the networks that look at clips, to tell their categories.
+    """Train the networks that look at pictures.
 
-    Clips that are not for training are held out and say how well it went.
+    They learn to tell clips' categories. Clips that are not for training are held out and say how well it went.
     """
     from v2s_plugin.cli.answers import EXIT_DONE, answer_json
     from v2s_plugin.cli.extras import needs_extra
