@@ -9,9 +9,10 @@ import pytest
 LIMIT = 2 * 1024**3
 
 EXPORT = """
-import resource, sys
+import sys
 from pathlib import Path
 from dataclasses import replace
+from tests.memory import most_memory
 from tests.models import tiny_sampler, TINY
 from v2s_engine.options import VisualConfig
 from v2s_export.exported_encoder import VisualWeights, export_visual
@@ -22,13 +23,14 @@ config = replace(TINY, conditioning=conditioning, visual=VisualConfig(motion_fea
 weights = VisualWeights("random", "random" if motion else None, precision)
 made = export_visual(config, weights, tiny_sampler(config), Path(folder))
 print(*made.parity.differences, sep="; ", file=sys.stderr)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(most_memory())
 """
 
 RUN = """
-import resource, sys
+import sys
 from pathlib import Path
 from dataclasses import replace
+from tests.memory import most_memory
 from v2s_engine.options import ModelConfig, VisualConfig
 from v2s_engine.vision.picture_encoder import PictureEncoder
 import numpy as np
@@ -46,7 +48,7 @@ pictures = (rng.integers(0, 256, (224, 224, 3), dtype=np.uint8) for _ in range(9
 features = encoder.features_of(pictures)
 assert features.shape == (9, 4096 + motion) and np.isfinite(features).all() and features.std() > 0
 assert "torch" not in sys.modules
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(most_memory())
 """
 
 
