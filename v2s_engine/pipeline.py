@@ -27,9 +27,9 @@ from v2s_engine.errors import CancelledError, MediaError, UsageError
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.progress import Progress, ProgressEvent
 from v2s_engine.sampling.choose import Device, open_sampler
-from v2s_engine.sampling.envelope_sound import ROWS
 from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
 from v2s_engine.sampling.sampler import Row
+from v2s_engine.sampling.sound_jobs import ROWS
 from v2s_engine.sampling.weights import load_folded
 
 _PREPARED_AHEAD = 4  # requests whose conditioning waits for a free row

@@ -147,7 +147,7 @@ def sound_clips(
         if not jobs:
             continue
         sampler = open_sampler(fold_weights(numpy_parameters(model), model.config), "cpu")
-        for tag, sound in sampled_sounds(sampler, jobs, progress.check):
+        for tag, sound in sampled_sounds(sampler, jobs, lambda tag, done: progress.check()):
             made[tag] = sound
             progress.step(f"{method.name}, sounds", len(made), len(clips) * takes)
     return [

@@ -23,7 +23,7 @@ from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE, steps_covering
 from v2s_engine.options import PAPER_WINDOW
 from v2s_engine.progress import Progress
 from v2s_engine.sampling.sampler import Row
-from v2s_engine.train.parameters import numpy_parameters
+from v2s_engine.train.parameters import parameter_count
 
 MovementOf = Callable[[str], Movement | str]
 """A clip's movement by the clip's name, or why there is none."""
@@ -109,7 +109,7 @@ def measure_method(
     return MethodResult(
         name=method.name,
         conditioning=method.config.conditioning,
-        parameters=sum(each.size for model in method.models for each in numpy_parameters(model).values()),
+        parameters=sum(parameter_count(model) for model in method.models),
         models=len(method.models),
         class_told=method.tells_class,
         cross_entropy=tuple(table),

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from v2s_engine.audio import decode_codes
 from v2s_engine.envelope import Envelope
 from v2s_engine.grid import ENVELOPE_LENGTH
 from v2s_engine.model.conditioning import envelope_conditioning
 from v2s_engine.options import ModelConfig
-from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
+from v2s_engine.sampling.lockstep import RowJob
 from v2s_engine.sampling.sampler import Row, Sampler
-
-ROWS = 8
-"""Sounds side by side; more do not go faster on a CPU (benchmarks/cpu_sampler.py)."""
+from v2s_engine.sampling.sound_jobs import sampled_sounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +40,5 @@ def sound_envelopes(sampler: Sampler, requests: Sequence[EnvelopeRequest]) -> li
         for index, request in enumerate(requests):
             yield index, row_job(request, len(request.envelope) * ENVELOPE_LENGTH, config)
 
-    waiting = jobs()
-    finished = dict(sample_lockstep(sampler, lambda wait: next(waiting, None), ROWS, lambda tag, done: None))
-    return [decode_codes(finished[index], config) for index in range(len(requests))]
+    sounds = dict(sampled_sounds(sampler, jobs()))
+    return [sounds[index] for index in range(len(requests))]

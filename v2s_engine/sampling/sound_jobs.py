@@ -9,21 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.audio import decode_codes
-from v2s_engine.sampling.envelope_sound import ROWS
 from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
 from v2s_engine.sampling.sampler import Sampler
 
 T = TypeVar("T")
 
+ROWS = 8
+"""Sounds side by side; more do not go faster on a CPU (benchmarks/cpu_sampler.py)."""
+
 
 def sampled_sounds(
-    sampler: Sampler, jobs: Iterable[tuple[T, RowJob]], check: Callable[[], None] = lambda: None
+    sampler: Sampler, jobs: Iterable[tuple[T, RowJob]], on_piece: Callable[[T, int], None] = lambda tag, done: None
 ) -> Iterator[tuple[T, NDArray[np.float32]]]:
     """Each job's tag with its sound `[length]` at 16 kHz, before any gain, as they are finished.
 
-    `check` is called after every piece of half a second or less; what it raises ends the sampling.
+    `on_piece(tag, samples made)` is called after every half second or less; what it raises ends the sampling.
     """
     waiting = iter(jobs)
-    finished = sample_lockstep(sampler, lambda wait: next(waiting, None), ROWS, lambda tag, done: check())
+    finished = sample_lockstep(sampler, lambda wait: next(waiting, None), ROWS, on_piece)
     for tag, codes in finished:
         yield tag, decode_codes(codes, sampler.config)

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from v2s_engine.audio import decode_codes, write_wav
+from v2s_engine.audio import write_wav
 from v2s_engine.corpus.clip_material import PreparedClip
 from v2s_engine.corpus.recordings import Recording
 from v2s_engine.envelope import measure_envelope
@@ -23,10 +23,10 @@ from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress
 from v2s_engine.sampling.choose import open_sampler
-from v2s_engine.sampling.envelope_sound import ROWS
 from v2s_engine.sampling.fold import fold_weights
-from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
+from v2s_engine.sampling.lockstep import RowJob
 from v2s_engine.sampling.sampler import Row, Sampler
+from v2s_engine.sampling.sound_jobs import sampled_sounds
 from v2s_engine.train.parameters import numpy_parameters
 
 PREVIEW_LENGTH = 4 * SAMPLE_RATE
@@ -161,16 +161,14 @@ def _previews(
 
 
 def _sounds(sampler: Sampler, jobs: Sequence[RowJob], progress: Progress) -> list[NDArray[np.float32]]:
-    waiting = iter(enumerate(jobs))
     made = [0] * len(jobs)
 
     def on_piece(number: int, done: int) -> None:
         made[number] = done
         progress.step("preview", sum(made), sum(job.length for job in jobs))
 
-    finished = dict(sample_lockstep(sampler, lambda wait: next(waiting, None), ROWS, on_piece))
-    sounds = [decode_codes(finished[index], sampler.config) for index in range(len(jobs))]
-    return [sound / max(1.0, float(np.max(np.abs(sound)))) for sound in sounds]
+    sounds = dict(sampled_sounds(sampler, enumerate(jobs), on_piece))
+    return [sounds[index] / max(1.0, float(np.max(np.abs(sounds[index])))) for index in range(len(jobs))]
 
 
 def spectrogram_figure(sounds: dict[str, NDArray[np.float32]]) -> Figure:
