@@ -219,6 +219,18 @@ def test_pictures_are_heard_where_they_may_be(name: str) -> None:
 
 
 @from_windows
+def test_an_untrained_coarsest_tier_remembers_its_pictures_through_the_window(name: str) -> None:
+    torch.manual_seed(3)
+    network = SampleRNN(replace(CONFIGS[name], hidden_size=32)).eval().requires_grad_(False)
+    config = network.config
+    codes = torch.full((2, config.history_length + config.encoder_window_length), SILENCE_CODE)
+    classes = torch.zeros(2, config.encoder_window, config.conditioning_size)
+    starts = torch.linspace(-1, 1, 2)[:, None].expand(2, 32)
+    _, last = network.coarse_tier(codes, classes, starts)
+    assert float((last[0] - last[1]).abs().max()) > 0.1
+
+
+@from_windows
 def test_the_lower_tiers_go_on_across_a_window(name: str) -> None:
     """What was heard before a seam changes what is drawn after it, though the coarsest tier starts anew there."""
     config = CONFIGS[name]

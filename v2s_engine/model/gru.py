@@ -66,3 +66,15 @@ class Gru(nn.Module):
         for matrix in square:
             for gate in matrix.data.chunk(3):
                 nn.init.orthogonal_(gate)
+
+    def remember(self, steps: int) -> None:
+        """Let the state last: memories of 1 to `steps` steps, evenly spread on a logarithmic scale, to start from.
+
+        "Chrono initialisation": the update gate's bias is the logarithm of a uniform number in 1 .. `steps` - 1
+        (Tallec and Ollivier, "Can recurrent neural networks warp time?", 2018). A gate without bias forgets half at
+        every step, and what the first state says is gone before a gradient could make use of it.
+        """
+        hidden_size = self.weight_hh_l0.shape[1]
+        with torch.no_grad():
+            update = self.bias_ih_l0[hidden_size : 2 * hidden_size]
+            update.uniform_(1, max(2, steps) - 1).log_()

@@ -237,12 +237,18 @@ class SampleRNN(nn.Module):
                 module.normalise_weights()
 
     def _initialise(self) -> None:
-        """He-uniform for linear layers, zero biases (reference code, `lib/ops.py`); GRUs see to themselves."""
+        """He-uniform for linear layers, zero biases (reference code, `lib/ops.py`); GRUs see to themselves.
+
+        A coarsest tier that hears of the pictures in its first state only must remember it through a whole window. The
+        paper does not say how; without chrono initialisation ours learned nothing from its pictures (docs/paper.md).
+        """
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+        if self.config.starts_from_pictures:
+            self.coarse_gru.remember(self.config.encoder_window_length // self.config.coarse_unit)
 
 
 def _told_of_wide(vectors: Tensor, weight: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:

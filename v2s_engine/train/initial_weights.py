@@ -5,7 +5,7 @@
 
 All that is not the coarsest tier's input is copied. That input is taken over by meaning: samples, envelope or features,
 and the columns of each sound class by its name. What is new there starts at 0, a new class as the mean of the old ones;
-so at first the model computes what the old one did, told no more than that one knows.
+so at first the model computes what the old one did, told no more than that one knows. (One exception: `take_over`.)
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Parameters = Mapping[str, NDArray[np.float32]]
 
 _WEIGHT, _BIAS = "coarse_gru.weight_ih_l0", "coarse_gru.bias_ih_l0"
 _EXPANSION, _EXPANSION_BIAS = "coarse_input.weight", "coarse_input.bias"
-_COARSE_START, _PICTURES = "coarse_start", "pictures."
+_COARSE_START, _COARSE_GRU, _PICTURES = "coarse_start", "coarse_gru.", "pictures."
 _INPUTS = (_WEIGHT, _BIAS, _EXPANSION, _EXPANSION_BIAS)
 
 _SAME = (
@@ -131,12 +131,16 @@ def take_over(model: SampleRNN, origin: Origin) -> TakenOver:
     """Give `model` what the origin knows; the rest keeps its random start.
 
     Where only one of the two starts from pictures (`sequence`, `flow`), neither start means anything to the other: the
-    coarsest tier's start is left. The GRU over pictures is taken where features are of the same size; that they come
-    from the same weights of the same networks is for the caller to see to. Raises as `check_origin`.
+    coarsest tier's start is left. Where that is the new one, its whole coarsest tier is: the old one was told of its
+    sound all the time and never had to remember, and what has learned to forget does not unlearn it. The GRU over
+    pictures is taken where features are of the same size; that they come from the same weights of the same networks
+    is for the caller to see to. Raises as `check_origin`.
     """
     check_origin(model.config, origin)
     own = numpy_parameters(model)
-    taken = dict(_copied(own, model.config, origin)) | _coarsest_input(own, model.config, origin)
+    taken = dict(_copied(own, model.config, origin))
+    if not _must_remember(model.config, origin):
+        taken |= _coarsest_input(own, model.config, origin)
     set_parameters(model, taken)
     return TakenOver(
         origin=origin.name,
@@ -146,11 +150,18 @@ def take_over(model: SampleRNN, origin: Origin) -> TakenOver:
     )
 
 
+def _must_remember(config: ModelConfig, origin: Origin) -> bool:
+    """Whether the new model's coarsest tier hears in its first state only what the old one's was told all along."""
+    return config.starts_from_pictures and not origin.config.starts_from_pictures
+
+
 def _copied(own: Parameters, config: ModelConfig, origin: Origin) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """What is taken over as it is."""
     left = set(_INPUTS)
     if config.starts_from_pictures or origin.config.starts_from_pictures:
         left.add(_COARSE_START)
+    if _must_remember(config, origin):
+        left |= {name for name in own if name.startswith(_COARSE_GRU)}
     for name in own:
         is_other = name.startswith(_PICTURES) and config.feature_size != origin.config.feature_size
         if name in origin.parameters and name not in left and not is_other:

@@ -15,6 +15,9 @@ class ModelChanges:
     hidden_size: int | None = None
     mlp_size: int | None = None
     embedding_size: int | None = None
+    coarse_unit: int | None = None
+    mid_unit: int | None = None
+    window: int | None = None
     sample_expansion: int | None = None
     encoder_window: int | None = None
     picture_network: PictureNetworkName | None = None

@@ -114,6 +114,17 @@ def test_what_looks_at_a_window_is_taken_where_it_sees_the_same() -> None:
     assert same(logits(other, 0, {"dog": 1}), logits(old, 0, {"dog": 1}))
 
 
+def test_a_coarsest_tier_that_never_had_to_remember_is_left() -> None:
+    _, known = origin(tiny("frame"))
+    new = model(tiny("sequence"), 2)
+    before = {name: parameter.clone() for name, parameter in new.named_parameters()}
+    taken = take_over(new, known)
+    wanted = {name for name in before if name.startswith(("coarse_gru.", "coarse_start", "pictures."))}
+    assert set(taken.left) == wanted
+    for name, parameter in new.named_parameters():
+        assert torch.equal(parameter, before[name]) is (name in wanted or not before[name].any())
+
+
 def test_features_are_taken_from_the_same_look_only() -> None:
     old, known = origin(tiny("frame"))
     new = model(tiny("frame"), 2)
