@@ -6,10 +6,10 @@ About 20 minutes on two quiet cores; a stopped run goes on where it was. What is
 
     stage      six categories of rendered clips of two seconds with known sounds (v2s_engine.corpus.stage)
     looking    the small picture network and the temporal network, taught to name what is seen (ImageNet's stand-in)
-    base       SampleRNN that starts from its pictures, truncated at every chunk: knows the sounds, not the pictures
+    base       SampleRNN with a random picture network: knows the sounds
     frame      }
-    sequence   } each from the base's weights, for the same number of samples, told nothing but the pictures
-    flow       }
+    sequence   } each from the base's weights (sequence and flow without its coarsest tier), for the same number of
+    flow       } samples, told nothing but the pictures
     tables     cross entropy, two shuffles, retrieval, timing of generated sounds: evaluation.*; curves.png
 
 `--share` shortens everything, to see that it runs. The tables are of a small experiment: they say what these networks
@@ -76,9 +76,11 @@ SIZES = ModelChanges(
     hidden_size=128,
     mlp_size=128,
     embedding_size=32,
+    coarse_unit=16,
+    mid_unit=4,
+    window=4,
     encoder_window=WINDOW,
     picture_network="small",
-    picture_size=64,
     picture_features=FEATURES,
 )
 
@@ -94,6 +96,8 @@ class Plan:
     samples: int
     learning_rate: float
     origin: str | None = None
+    picture_size: int = 64
+    """Where it is another one than the origin's, what the origin knows of pictures is not taken over."""
 
     @property
     def step_length(self) -> int:
@@ -115,14 +119,14 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         with timed("looking and base"):
-            base = Plan("base", "sequence", "chunk", 8, round(4e6 * share), 2e-3)
+            base = Plan("base", "frame", "chunk", 8, round(4e6 * share), 2e-3, picture_size=32)
             both = [pool.submit(train_base, output, base), pool.submit(train_looking, output, share)]
             wait_for(both)
         with timed("frame, sequence, flow, tables"):
-            origin, samples = str(output / "base" / LAST), round(5e6 * share)
+            origin, samples = str(output / "base" / LAST), round(6e6 * share)
             plans = (  # the longest first
-                Plan("sequence", "sequence", "coarse-tier", 4, samples, 1.5e-3, origin),
-                Plan("flow", "flow", "coarse-tier", 4, samples, 1.5e-3, origin),
+                Plan("sequence", "sequence", "coarse-tier", 4, samples, 2e-3, origin),
+                Plan("flow", "flow", "coarse-tier", 4, samples, 2e-3, origin),
                 Plan("frame", "frame", "chunk", 8, samples, 2e-3, origin),
             )
             trainings = {pool.submit(train_method, output, plan): plan.name for plan in plans}
@@ -170,7 +174,7 @@ def train_looking(output: Path, share: float) -> None:
 
 
 def train_base(output: Path, plan: Plan) -> None:
-    """The base is told nothing of use: its pictures' encoder learns from the first 32 ms of each clip only."""
+    """What the base learns from random features of small pictures is not taken over."""
     train(output, plan, "random:1", "")
 
 
@@ -203,6 +207,7 @@ def train(output: Path, plan: Plan, picture_weights: str, motion_weights: str) -
         preset=f"paper-{plan.method}",
         changes=replace(
             SIZES,
+            picture_size=plan.picture_size,
             motion_features=FEATURES if plan.method == "flow" else None,
             sample_expansion=FEATURES if plan.method == "frame" else None,
         ),

@@ -123,7 +123,7 @@ def check_origin(config: ModelConfig, origin: Origin) -> None:
     if differences:
         raise UsageError(
             f"cannot start from {origin.name}: {'; '.join(differences)}. Choose the preset and the sizes that it was "
-            "trained with (--preset, --hidden-size, --mlp-size, --embedding-size), or start from another"
+            "trained with (--preset, --hidden-size, --coarse-unit, ...), or start from another"
         )
 
 

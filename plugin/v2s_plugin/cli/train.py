@@ -106,6 +106,13 @@ ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the new
 HiddenOption = Annotated[int | None, typer.Option("--hidden-size", metavar="N", help="Another size of the GRUs.")]
 MlpOption = Annotated[int | None, typer.Option("--mlp-size", metavar="N", help="Another size of the MLP.")]
 EmbeddingOption = Annotated[int | None, typer.Option("--embedding-size", metavar="N", help="Another embedding.")]
+CoarseUnitOption = Annotated[
+    int | None, typer.Option("--coarse-unit", metavar="N", help="Samples per step of the coarsest tier; divides 256.")
+]
+MidUnitOption = Annotated[
+    int | None, typer.Option("--mid-unit", metavar="N", help="Samples per step of the middle tier.")
+]
+PastOption = Annotated[int | None, typer.Option("--window", metavar="N", help="Past samples that the MLP sees.")]
 ExpansionOption = Annotated[int | None, typer.Option("--sample-expansion", metavar="N", help="Another expansion.")]
 WindowOption = Annotated[
     int | None,
@@ -159,6 +166,9 @@ def train_command(
     hidden_size: HiddenOption = None,
     mlp_size: MlpOption = None,
     embedding_size: EmbeddingOption = None,
+    coarse_unit: CoarseUnitOption = None,
+    mid_unit: MidUnitOption = None,
+    window: PastOption = None,
     sample_expansion: ExpansionOption = None,
     encoder_window: WindowOption = None,
     picture_network: NetworkOption = None,

@@ -63,6 +63,9 @@ class TrainArguments:
     hidden_size: int | None
     mlp_size: int | None
     embedding_size: int | None
+    coarse_unit: int | None
+    mid_unit: int | None
+    window: int | None
     sample_expansion: int | None
     encoder_window: int | None
     picture_network: str | None
