@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
@@ -12,10 +14,9 @@ from numpy.typing import NDArray
 
 from v2s_engine.errors import UsageError
 from v2s_engine.options import LEVELS, ModelConfig
-from v2s_engine.sampling.cpu_kernels import PADDING, Group, PackedWeights, run_group
-from v2s_engine.sampling.philox import uniform_rows
+from v2s_engine.sampling.cpu_kernels import Group, Keys, Scratch, run_group
+from v2s_engine.sampling.cpu_packing import make_scratch, pack_weights, padded
 from v2s_engine.sampling.sampler import Codes, Floats, Row, SamplerState, check_call, check_codes, start_state
-from v2s_engine.sampling.vectors import LANES
 from v2s_engine.sampling.weights import FoldedWeights
 
 GROUP_ROWS: Final = 8
@@ -37,6 +38,9 @@ class CpuSampler:
         self._weights = weights
         self._packed = pack_weights(weights)
         self._threads = threads or usable_cores()
+        self.most_rows = GROUP_ROWS * self._threads
+        self._pool = ThreadPoolExecutor(self._threads)  # its threads start when there is work for them
+        self._scratch: dict[int, list[Scratch]] = defaultdict(list)
 
     def start(self, rows: Sequence[Row]) -> SamplerState:
         """See `Sampler.start`."""
@@ -45,43 +49,28 @@ class CpuSampler:
     def generate(self, state: SamplerState, conditioning: Floats, length: int) -> tuple[Codes, SamplerState]:
         """See `Sampler.generate`."""
         check_call(self.config, state, conditioning, length)
-        seeds, takes = [row.seed for row in state.rows], [row.take for row in state.rows]
-        drawn = uniform_rows(seeds, takes, state.position.tolist(), length)
         codes = np.zeros((len(state), length), dtype=np.uint8)
-        no_logits = np.empty((len(state), 0, LEVELS), dtype=np.float32)
-        batch, after = self._run(state, conditioning, codes, drawn, no_logits)
+        batch, after = self._run(state, conditioning, codes, logits=False)
         return batch.codes[:, self.config.history_length :].copy(), after
 
     def logits(self, state: SamplerState, codes: Codes, conditioning: Floats) -> tuple[Floats, SamplerState]:
         """See `Sampler.logits`."""
         check_codes(state, codes)
         check_call(self.config, state, conditioning, codes.shape[1])
-        nothing_drawn = np.empty((len(state), 0), dtype=np.float32)
-        logits = np.empty((*codes.shape, LEVELS), dtype=np.float32)
-        batch, after = self._run(state, conditioning, codes, nothing_drawn, logits)
+        batch, after = self._run(state, conditioning, codes, logits=True)
         return batch.logits, after
 
     def _run(
-        self, state: SamplerState, conditioning: Floats, codes: Codes, drawn: Floats, logits: Floats
+        self, state: SamplerState, conditioning: Floats, codes: Codes, *, logits: bool
     ) -> tuple[Group, SamplerState]:
         """All rows as they are when done, and their state."""
         phases = state.position % self.config.conditioning_length
-        size, history = self.config.hidden_size, self.config.history_length
-        padding = [(0, 0), (0, -size % PADDING)]
-        batch = Group(
-            phase=0,  # each group has its own
-            conditioning=np.ascontiguousarray(conditioning),
-            coarse=np.pad(state.coarse, padding),
-            mid=np.pad(state.mid, padding),
-            codes=np.concatenate([state.history, codes], axis=1),
-            uniforms=drawn,
-            temperatures=np.array([row.temperature for row in state.rows], dtype=np.float32),
-            logits=logits,
-        )
+        batch = self._make_batch(state, conditioning, codes, logits=logits)
 
         def run(rows: NDArray[np.intp]) -> None:
             group = take_rows(batch, rows, int(phases[rows[0]]))
-            run_group(self._packed, group, self.config.conditioning_length)
+            with self._scratch_of(len(rows)) as scratch:
+                run_group(self._packed, group, scratch, self.config.conditioning_length)
             batch.coarse[rows], batch.mid[rows] = group.coarse, group.mid
             batch.codes[rows], batch.logits[rows] = group.codes, group.logits
 
@@ -90,8 +79,8 @@ class CpuSampler:
             for rows in groups:
                 run(rows)
         else:
-            with ThreadPoolExecutor(min(self._threads, len(groups))) as pool:
-                list(pool.map(run, groups))
+            list(self._pool.map(run, groups))
+        size, history = self.config.hidden_size, self.config.history_length
         return batch, SamplerState(
             rows=state.rows,
             position=state.position + codes.shape[1],
@@ -100,18 +89,53 @@ class CpuSampler:
             history=batch.codes[:, -history:].copy(),
         )
 
+    @contextmanager
+    def _scratch_of(self, rows: int) -> Iterator[Scratch]:
+        """Memory that no other thread computes in, kept for the next group of this many rows."""
+        free = self._scratch[rows]
+        try:
+            scratch = free.pop()
+        except IndexError:  # asked for, not tested: another thread may take the last one
+            scratch = make_scratch(self.config, rows)
+        yield scratch
+        free.append(scratch)
+
+    def _make_batch(self, state: SamplerState, conditioning: Floats, codes: Codes, *, logits: bool) -> Group:
+        size = self.config.hidden_size
+        padding = [(0, 0), (0, padded(size) - size)]
+        return Group(
+            phase=0,  # each group has its own
+            length=codes.shape[1],
+            conditioning=np.ascontiguousarray(conditioning),
+            coarse=np.pad(state.coarse, padding),
+            mid=np.pad(state.mid, padding),
+            codes=np.concatenate([state.history, codes], axis=1),
+            logits=np.empty((len(state), codes.shape[1] if logits else 0, LEVELS), dtype=np.float32),
+            keys=Keys(
+                seeds=np.array([row.seed for row in state.rows], dtype=np.uint64),
+                takes=np.array([row.take for row in state.rows], dtype=np.uint64),
+                positions=state.position.astype(np.uint64),
+                temperatures=np.array([row.temperature for row in state.rows], dtype=np.float32),
+            ),
+        )
+
 
 def take_rows(batch: Group, rows: NDArray[np.intp], phase: int) -> Group:
     """A copy of some rows, in memory that no other thread writes to."""
     return Group(
         phase=phase,
+        length=batch.length,
         conditioning=batch.conditioning[rows],
         coarse=batch.coarse[rows],
         mid=batch.mid[rows],
         codes=batch.codes[rows],
-        uniforms=batch.uniforms[rows],
-        temperatures=batch.temperatures[rows],
         logits=batch.logits[rows],
+        keys=Keys(
+            seeds=batch.keys.seeds[rows],
+            takes=batch.keys.takes[rows],
+            positions=batch.keys.positions[rows],
+            temperatures=batch.keys.temperatures[rows],
+        ),
     )
 
 
@@ -130,65 +154,3 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # Linux; containers and job schedulers lower it
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def pack_weights(weights: FoldedWeights) -> PackedWeights:
-    """Lay folded weights out for the kernels."""
-    size, mlp = weights.config.hidden_size, weights.config.mlp_size
-    return PackedWeights(
-        conditioning=_pack(weights.conditioning, size),
-        conditioning_bias=_pad(weights.conditioning_bias, size),
-        coarse_samples=_pack(weights.coarse_samples, size),
-        coarse_recurrent=_pack(weights.coarse_recurrent, size),
-        coarse_recurrent_bias=_candidate_only(weights.coarse_candidate_bias),
-        coarse_up=_pack_each(weights.coarse_up, size),
-        coarse_up_bias=_pad_each(weights.coarse_up_bias, size),
-        mid_samples=_pack(weights.mid_samples, size),
-        mid_recurrent=_pack(weights.mid_recurrent, size),
-        mid_recurrent_bias=_candidate_only(weights.mid_candidate_bias),
-        mid_up=_pack_each(weights.mid_up, mlp),
-        mid_up_bias=_pad_each(weights.mid_up_bias, mlp),
-        tables=_aligned(_pad_last(weights.tables)),
-        fine_hidden=_pack(weights.fine_hidden, mlp),
-        fine_hidden_bias=_pad(weights.fine_hidden_bias, mlp),
-        fine_output=_pack(weights.fine_output, LEVELS),
-        fine_output_bias=_pad(weights.fine_output_bias, LEVELS),
-    )
-
-
-def _pack(matrix: Floats, width: int) -> Floats:
-    """`[inputs, ..]` to strips `[outputs / 16, inputs, 16]`, each `width` of outputs padded."""
-    padded = _pad_last(matrix.reshape(len(matrix), -1, width))
-    return _aligned(padded.reshape(len(matrix), -1, LANES).swapaxes(0, 1))
-
-
-def _pack_each(matrices: Floats, width: int) -> Floats:
-    return _aligned(np.stack([_pack(matrices[:, step], width) for step in range(matrices.shape[1])]))
-
-
-def _pad_each(biases: Floats, width: int) -> Floats:
-    return _aligned(np.stack([_pad(bias, width) for bias in biases]))
-
-
-def _pad(bias: Floats, width: int) -> Floats:
-    """`[..]` to `[1, outputs]`, each `width` of outputs padded."""
-    return _aligned(_pad_last(bias.reshape(-1, width)).reshape(1, -1))
-
-
-def _candidate_only(bias: Floats) -> Floats:
-    """A bias `[1, 3P]` of three gates that are 0 but for the candidate's."""
-    return _pad(np.concatenate([np.zeros(2 * len(bias), dtype=np.float32), bias]), len(bias))
-
-
-def _pad_last(array: Floats) -> Floats:
-    missing = -array.shape[-1] % PADDING
-    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, missing)])
-
-
-def _aligned(array: Floats) -> Floats:
-    """A contiguous copy that begins at a multiple of 64 bytes: no vector then lies across two cache lines."""
-    memory = np.empty(array.nbytes + 64, dtype=np.uint8)
-    start = -memory.ctypes.data % 64
-    copy = memory[start : start + array.nbytes].view(np.float32).reshape(array.shape)
-    copy[...] = array
-    return copy

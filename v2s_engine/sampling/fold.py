@@ -44,7 +44,7 @@ def fold_weights(parameters: Mapping[str, NDArray[np.floating]], config: ModelCo
     wide = _checked(parameters, config)
     folded = {**_fold_coarse(wide, config), **_fold_mid(wide, config), **_fold_fine(wide, config)}
     narrow = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in folded.items()}
-    return FoldedWeights(config=config, **narrow)
+    return FoldedWeights(config=config, **narrow, precision="fp32", quantised={})
 
 
 def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

@@ -16,9 +16,9 @@ from v2s_engine.errors import UsageError
 
 _LOW: Final = np.uint64(0xFFFF_FFFF)
 _HALF: Final = np.uint64(32)
-_MULTIPLIERS: Final = (np.uint64(0xD251_1F53), np.uint64(0xCD9E_8D57))
-_KEY_STEPS: Final = (np.uint64(0x9E37_79B9), np.uint64(0xBB67_AE85))
-_ROUNDS: Final = 10
+MULTIPLIERS: Final = (np.uint64(0xD251_1F53), np.uint64(0xCD9E_8D57))
+KEY_STEPS: Final = (np.uint64(0x9E37_79B9), np.uint64(0xBB67_AE85))
+ROUNDS: Final = 10
 
 Words = NDArray[np.uint64]
 """32-bit words, each in a 64-bit integer so that products are whole."""
@@ -59,9 +59,9 @@ def philox4x32(counter: tuple[Words, Words, Words, Words], key: tuple[Words, Wor
     """The four output words for counters and keys, which are broadcast against each other."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
-    for _ in range(_ROUNDS):
-        product0, product1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
+    for _ in range(ROUNDS):
+        product0, product1 = c0 * MULTIPLIERS[0], c2 * MULTIPLIERS[1]
         c0, c1 = (product1 >> _HALF) ^ c1 ^ k0, product1 & _LOW
         c2, c3 = (product0 >> _HALF) ^ c3 ^ k1, product0 & _LOW
-        k0, k1 = (k0 + _KEY_STEPS[0]) & _LOW, (k1 + _KEY_STEPS[1]) & _LOW
+        k0, k1 = (k0 + KEY_STEPS[0]) & _LOW, (k1 + KEY_STEPS[1]) & _LOW
     return c0, c1, c2, c3

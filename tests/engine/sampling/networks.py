@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import get_args
 
 import numpy as np
 import torch
@@ -14,9 +15,10 @@ from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import LEVELS, ModelConfig, VisualConfig
 from v2s_engine.sampling.cpu import CpuSampler
 from v2s_engine.sampling.fold import fold_weights
+from v2s_engine.sampling.onnx_sampler import OnnxSampler
 from v2s_engine.sampling.reference import ReferenceSampler
 from v2s_engine.sampling.sampler import Row, Sampler, SamplerState
-from v2s_engine.sampling.weights import FoldedWeights
+from v2s_engine.sampling.weights import FoldedWeights, Precision
 
 SIZES = {
     "plain": ModelConfig(("dog",), hidden_size=32, mlp_size=32, embedding_size=16),
@@ -44,7 +46,28 @@ SIZES = {
         visual=VisualConfig("small", 32, 40),
         sample_expansion=40,
     ),
+    "sequence": ModelConfig(
+        ("dog",),
+        hidden_size=40,
+        mlp_size=24,
+        embedding_size=12,
+        conditioning="sequence",
+        visual=VisualConfig("small", 32, 40),
+        encoder_window=2,
+    ),
+    "flow": ModelConfig(
+        ("dog", "drum"),
+        hidden_size=24,
+        mlp_size=40,
+        coarse_unit=16,
+        mid_unit=4,
+        embedding_size=8,
+        conditioning="flow",
+        visual=VisualConfig("small", 32, 40, motion_features=12),
+        encoder_window=2,
+    ),
 }
+"""Units (2,8), (4,16) and (16,64), k of 2, 4, 11 and 16, H beside and beyond d, every conditioning."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +82,14 @@ class Model:
         """Random conditioning `[rows, count, C]`."""
         shape = (rows, count, self.config.conditioning_size)
         return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+    def start(self, run: Sampler, rows: Sequence[Row]) -> SamplerState:
+        """The state before the first sample; the coarsest tier's is random where pictures give it."""
+        state = run.start(rows)
+        if not self.config.starts_from_pictures:
+            return state
+        keyed = [np.random.default_rng(row.seed).uniform(-1, 1, self.config.hidden_size) for row in rows]
+        return state.with_coarse(np.array(keyed, dtype=np.float32).reshape(state.coarse.shape))
 
     def codes(self, rows: int, length: int, seed: int = 0) -> NDArray[np.uint8]:
         """Random codes `[rows, length]`."""
@@ -83,15 +114,40 @@ def model(size: str) -> Model:
     return Model(config, network, fold_weights(parameters, config))
 
 
-SAMPLERS: dict[str, Callable[[FoldedWeights], Sampler]] = {
-    "reference": ReferenceSampler,
-    "cpu": partial(CpuSampler, threads=1),
+@dataclass(frozen=True)
+class Implementation:
+    """A sampler as the suite sees it."""
+
+    make: Callable[[FoldedWeights], Sampler]
+    tolerances: dict[Precision, float]
+    """How far logits may lie from the reference's, for each precision. Logits of these networks lie within ±10."""
+    most: int = 2000
+    """Samples that it is fast enough to be taken through in a test."""
+
+
+_EXACT: dict[Precision, float] = {"fp32": 1e-4, "fp16": 1e-4, "bf16": 1e-4}
+
+SAMPLERS = {
+    "reference": Implementation(ReferenceSampler, dict.fromkeys(get_args(Precision), 0.0)),
+    # Levels: where float32 rounds another way, a state may be one level apart, 1/127 of it.
+    "cpu": Implementation(partial(CpuSampler, threads=1), _EXACT | {"int8": 0.05, "int4": 0.05}),
+    # Levels: computed with what the weights stand for, and with states as they are.
+    "onnx": Implementation(OnnxSampler, _EXACT | {"int8": 0.25, "int4": 0.25}),
 }
+"""Every implementation that runs here; the CUDA sampler's kernels do in a process of their own, cuda_interpreted.py."""
+
+KINDS = [(name, "fp32") for name in SAMPLERS] + [
+    ("reference", "int8"),
+    ("cpu", "bf16"),
+    ("cpu", "int8"),
+    ("cpu", "int4"),
+]
+"""Implementations at every precision that they compute in another way."""
 
 
 @cache
-def sampler(name: str, size: str) -> Sampler:
-    return SAMPLERS[name](model(size).weights)
+def sampler(name: str, size: str, precision: Precision = "fp32") -> Sampler:
+    return SAMPLERS[name].make(model(size).weights.rounded(precision))
 
 
 ROWS = (Row(1, 1), Row(2**64 - 1, 7, 0.8), Row(1, 2, 1.3), Row(0, 0))

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numba import njit
 from numpy.typing import NDArray
 
 from v2s_engine.options import LEVELS
-from v2s_engine.sampling.cpu_kernels import draw_compiled
+from v2s_engine.sampling.cpu_draw import draw_codes
 from v2s_engine.sampling.draw import draw_code
 
 Draw = Callable[[NDArray[np.float32], float, float], int]
@@ -29,10 +30,23 @@ def by_definition(logits: NDArray[np.float32], uniform: float, temperature: floa
     return draw_code(logits, np.float32(uniform), temperature)
 
 
+@njit  # type: ignore[untyped-decorator]
+def draw_by_kernel(logits, uniforms, temperatures, running, codes):  # type: ignore[no-untyped-def]
+    draw_codes(logits, uniforms, temperatures, running, codes, 1)
+
+
 def by_kernel(logits: NDArray[np.float32], uniform: float, temperature: float) -> int:
-    scratch = np.empty(LEVELS, dtype=np.float32)
-    batch = np.stack([np.full_like(logits, 9), logits])  # another row before, which must not matter
-    return int(draw_compiled(batch, 1, np.float32(uniform), np.float32(temperature), scratch))
+    """All ways through the kernel, with other rows around that must not matter: four rows at once, and a single one."""
+    drawn = set()
+    for rows, row in ((1, 0), (2, 1), (4, 3), (7, 2), (7, 5)):
+        batch = np.full((rows, LEVELS), 9, dtype=np.float32)
+        batch[row] = logits
+        uniforms, temperatures = np.full(rows, uniform, np.float32), np.full(rows, temperature, np.float32)
+        codes = np.zeros((rows, 3), dtype=np.uint8)
+        draw_by_kernel(batch, uniforms, temperatures, np.empty_like(batch), codes)
+        drawn.add(int(codes[row, 1]))
+    (code,) = drawn
+    return code
 
 
 both = pytest.mark.parametrize("draw", [by_definition, by_kernel])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from v2s_engine.errors import BundleDamagedError, UsageError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig
 from v2s_engine.sampling.fold import fold_weights, parameter_shapes
+from v2s_engine.sampling.quantised import FOUR_BITS, QUANTISED
 from v2s_engine.sampling.weights import FoldedWeights, Precision, load_folded, tensor_shapes
 
 METADATA = {"v2s-folded-weights-1": "fp32"}
@@ -25,7 +28,11 @@ def parameters_of(network: SampleRNN) -> dict[str, NDArray[np.float32]]:
 
 
 def assert_same_bits(got: FoldedWeights, wanted: FoldedWeights) -> None:
-    assert got.config == wanted.config
+    assert (got.config, got.precision) == (wanted.config, wanted.precision)
+    assert set(got.quantised) == set(wanted.quantised)
+    for name, matrix in wanted.quantised.items():
+        np.testing.assert_array_equal(got.quantised[name].levels, matrix.levels, err_msg=name, strict=True)
+        np.testing.assert_array_equal(got.quantised[name].scales, matrix.scales, err_msg=name, strict=True)
     for name, array in wanted.tensors().items():
         np.testing.assert_array_equal(got.tensors()[name], array, err_msg=name, strict=True)
 
@@ -76,7 +83,7 @@ def test_a_folded_tensor_of_the_wrong_shape_is_named_with_both_shapes() -> None:
         FoldedWeights(SIZES["plain"], **tensors)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("precision", get_args(Precision))
 def test_a_file_loads_as_what_was_rounded(tmp_path: Path, precision: Precision) -> None:
     weights = model("wide-mlp").weights
     path = tmp_path / "sampler.safetensors"
@@ -84,6 +91,9 @@ def test_a_file_loads_as_what_was_rounded(tmp_path: Path, precision: Precision) 
     loaded = load_folded(path, weights.config)
     assert_same_bits(loaded, weights.rounded(precision))
     assert all(array.dtype == np.float32 for array in loaded.tensors().values())
+    assert loaded.precision == precision
+    loaded.save(tmp_path / "again", precision)
+    assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
 def test_fp32_keeps_every_bit_and_fp16_halves_the_file(tmp_path: Path) -> None:
@@ -93,6 +103,64 @@ def test_fp32_keeps_every_bit_and_fp16_halves_the_file(tmp_path: Path) -> None:
     weights.save(tmp_path / "full", "fp32")
     weights.save(tmp_path / "half", "fp16")
     assert (tmp_path / "half").stat().st_size < 0.55 * (tmp_path / "full").stat().st_size
+
+
+def test_bf16_int8_and_int4_are_for_the_large_matrices_and_the_rest_is_fp16(tmp_path: Path) -> None:
+    weights = model("odd").weights
+    half = weights.rounded("fp16").tensors()
+    for precision, limit in (("bf16", 2**-8), ("int8", 0.5 / 127), ("int4", 0.2)):
+        rounded = weights.rounded(precision)
+        for name, array in rounded.tensors().items():
+            if name in QUANTISED:
+                exact = weights.tensors()[name]
+                largest = np.abs(exact) if precision == "bf16" else np.abs(exact).max(axis=0)
+                assert (np.abs(array - exact) <= limit * largest * 1.0001).all()
+                assert (array != half[name]).any()
+            else:
+                np.testing.assert_array_equal(array, half[name])
+    weights.save(tmp_path / "bf16", "bf16")
+    weights.save(tmp_path / "int8", "int8")
+    assert load_file(tmp_path / "bf16")["mid_up"].dtype == np.uint16
+    assert load_file(tmp_path / "int8")["mid_up"].dtype == np.int8
+    weights.save(tmp_path / "int4", "int4")
+    stored = load_file(tmp_path / "int4")
+    assert {name for name in QUANTISED if stored[name].dtype == np.uint8} == set(FOUR_BITS)
+    assert stored["mid_recurrent"].shape == (17, 99)  # two of the 33 inputs in a byte
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_weights_without_their_levels_are_refused(precision: Precision) -> None:
+    with pytest.raises(BundleDamagedError, match=rf"precision {precision} hold matrices of levels \[\]; wanted all"):
+        dataclasses.replace(model("plain").weights, precision=precision)
+
+
+@pytest.mark.parametrize(
+    ("precision", "name", "shapes"),
+    [
+        ("int8", "mid_up.scales", r"\[1, 32\], wanted \[2, 32\]"),
+        ("int4", "coarse_up.multipliers", r"\[0, 4, 96\], wanted \[1, 4, 96\]"),
+        ("int4", "coarse_recurrent", r"\[15, 96\], wanted \[16, 96\]"),
+    ],
+)
+def test_levels_and_scales_of_another_shape_are_refused(
+    tmp_path: Path, precision: Precision, name: str, shapes: str
+) -> None:
+    path = tmp_path / "sampler.safetensors"
+    model("plain").weights.save(path, precision)
+    tensors = load_file(path)
+    tensors[name] = tensors[name][:-1]
+    save_file(tensors, path, {"v2s-folded-weights-1": precision})
+    with pytest.raises(BundleDamagedError, match=f"'{name}' is {shapes}"):
+        load_folded(path, SIZES["plain"])
+
+
+@pytest.mark.parametrize("number", [np.inf, np.nan])
+def test_weights_that_are_no_numbers_are_refused(number: float, tmp_path: Path) -> None:
+    tensors = {name: array.copy() for name, array in model("plain").weights.tensors().items()}
+    tensors["fine_output"][0, 0] = number
+    for precision in get_args(Precision):
+        with pytest.raises(UsageError, match=f"'fine_output' holds {number}, which {precision} cannot"):
+            FoldedWeights(SIZES["plain"], **tensors).save(tmp_path / "file", precision)
 
 
 def test_a_weight_too_large_for_fp16_is_refused(tmp_path: Path) -> None:
@@ -135,10 +203,10 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
 def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "sampler.safetensors"
     model("plain").weights.save(path, "fp32")
-    with pytest.raises(BundleDamagedError, match="tensor 'conditioning'"):
+    with pytest.raises(BundleDamagedError, match=r"tensor '\w+' is \[.*32.*\], wanted \[.*96"):
         load_folded(path, SIZES["long-units"])
 
 
 def test_every_folded_tensor_has_a_field_of_its_own() -> None:
     fields = FoldedWeights.__dataclass_fields__
-    assert ["config", *tensor_shapes(SIZES["plain"])] == list(fields)
+    assert ["config", *tensor_shapes(SIZES["plain"]), "precision", "quantised"] == list(fields)

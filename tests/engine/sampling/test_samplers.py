@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,14 +12,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.engine.sampling.networks import ROWS, SAMPLERS, SIZES, Model, assert_same_state, model, sampler
+from tests.engine.sampling.networks import KINDS, ROWS, SAMPLERS, SIZES, Model, assert_same_state, model, sampler
 from v2s_engine.errors import UsageError
 from v2s_engine.sampling.draw import draw_code
 from v2s_engine.sampling.philox import uniforms
 from v2s_engine.sampling.sampler import Row, Sampler, SamplerState
+from v2s_engine.sampling.weights import Precision
 
 every_size = pytest.mark.parametrize("size", SIZES)
 every_sampler = pytest.mark.parametrize("name", SAMPLERS)
+every_other_sampler = pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "reference"])
+every_kind = pytest.mark.parametrize(("name", "precision"), KINDS)
 
 
 def in_pieces(
@@ -39,42 +43,95 @@ def in_pieces(
 def test_logits_are_those_of_the_unfolded_network(name: str, size: str) -> None:
     case, run, length = model(size), sampler(name, size), 768
     codes, conditioning = case.codes(2, length), case.vectors(2, 3)
-    state = run.start(ROWS[:2])
+    state = case.start(run, ROWS[:2])
     got, after = run.logits(state, codes, conditioning)
     history = torch.from_numpy(np.concatenate([state.history, codes], axis=1)).long()
-    wanted, tiers = case.network(history, torch.from_numpy(conditioning), case.network.initial_state(2))
+    given = torch.from_numpy(state.coarse) if case.config.starts_from_pictures else None
+    vectors = case.piece(conditioning, 0, length)
+    wanted, tiers = case.network(history, torch.from_numpy(vectors), case.network.initial_state(2, given))
     np.testing.assert_allclose(got, wanted.numpy(), rtol=0, atol=1e-4)
     np.testing.assert_allclose(after.coarse, tiers.coarse.numpy(), rtol=0, atol=1e-4)
     np.testing.assert_allclose(after.mid, tiers.mid.numpy(), rtol=0, atol=1e-4)
     np.testing.assert_array_equal(after.history, history[:, length:].numpy())
 
 
+@every_other_sampler
 @every_size
-def test_logits_agree_between_samplers_throughout(size: str) -> None:
-    case, length = model(size), 2000
+@pytest.mark.parametrize("precision", get_args(Precision))
+def test_logits_are_those_of_the_reference(name: str, size: str, precision: Precision) -> None:
+    case, length = model(size), min(2000 if precision == "fp32" else 300, SAMPLERS[name].most)
     codes, conditioning = case.codes(1, length, seed=5), case.vectors(1, 8, seed=5)
-    reference, cpu = sampler("reference", size), sampler("cpu", size)
-    wanted, _ = reference.logits(reference.start(ROWS[:1]), codes, conditioning)
-    got, _ = cpu.logits(cpu.start(ROWS[:1]), codes, conditioning)
-    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-4)
+    reference, run = sampler("reference", size, precision), sampler(name, size, precision)
+    start = case.start(reference, ROWS[:1])
+    wanted, _ = reference.logits(start, codes, conditioning)
+    got, _ = run.logits(start, codes, conditioning)
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=SAMPLERS[name].tolerances[precision])
+    assert np.abs(wanted).max() < 20
 
 
 @every_size
-def test_free_running_codes_agree_between_samplers(size: str) -> None:
+@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8", "int4"])
+def test_a_precision_is_computed_as_such(size: str, precision: Precision) -> None:
+    """Rounded weights make another network: the reference at one precision is not that of the others."""
+    case = model(size)
+    codes, conditioning = case.codes(1, 50), case.vectors(1, 1)
+    rounded, plain = sampler("reference", size, precision), sampler("reference", size)
+    got, _ = rounded.logits(case.start(rounded, ROWS[:1]), codes, conditioning)
+    wanted, _ = plain.logits(case.start(plain, ROWS[:1]), codes, conditioning)
+    furthest = {"fp16": (1e-4, 0.02), "bf16": (1e-3, 0.1), "int8": (1e-2, 0.4), "int4": (0.1, 1)}[precision]
+    assert furthest[0] < np.abs(got - wanted).max() < furthest[1]
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_levels_on_the_cpu_are_the_references_sound(precision: Precision) -> None:
+    """Stricter than the tolerance, which allows for a level: nearly all logits are equal to rounding."""
+    far = []
+    for size in SIZES:
+        case = model(size)
+        codes, conditioning = case.codes(2, 200, seed=9), case.vectors(2, 1, seed=9)
+        logits = []
+        for name in ("reference", "cpu"):
+            run = sampler(name, size, precision)
+            logits.append(run.logits(case.start(run, ROWS[:2]), codes, conditioning)[0])
+        far.append(np.abs(logits[0] - logits[1]).max(axis=2) > 1e-4)
+    assert np.mean(far) < 0.01
+
+
+@every_other_sampler
+@every_size
+def test_free_running_codes_are_those_of_the_reference(name: str, size: str) -> None:
     case, conditioning = model(size), model(size).vectors(4, 2)
-    reference, cpu = sampler("reference", size), sampler("cpu", size)
-    wanted, _ = reference.generate(reference.start(ROWS), conditioning, 512)
-    got, _ = cpu.generate(cpu.start(ROWS), conditioning, 512)
+    reference, run = sampler("reference", size), sampler(name, size)
+    start, length = case.start(reference, ROWS), min(512, SAMPLERS[name].most)
+    wanted, _ = reference.generate(start, conditioning, length)
+    got, _ = run.generate(start, conditioning, length)
     np.testing.assert_array_equal(got, wanted)
     assert len(np.unique(got)) > 100  # not one code over and over, which would agree too
     assert got.dtype == np.uint8
-    assert case.config == reference.config == cpu.config
+    assert case.config == reference.config == run.config
 
 
-@every_sampler
+@every_kind
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 8, 9, 17, 64])
+def test_a_batch_of_any_size_gives_each_row_its_own_sound(name: str, precision: Precision, rows: int) -> None:
+    """Rows leave one after the other, as clips of different lengths do."""
+    case, run = model("plain"), sampler(name, "plain", precision)
+    keys = [Row(seed, 1, 0.5 + seed % 7 / 4) for seed in range(rows)]
+    conditioning, step = case.vectors(rows, 1), 24
+    alone, _ = run.generate(run.start(keys[-1:]), conditioning[-1:], 4 * step)
+    state, here, made = run.start(keys), np.arange(rows), []
+    for _ in range(4):
+        codes, state = run.generate(state, conditioning[here], step)
+        made.append(codes[-1])
+        stays = range(len(here) // 2, len(here))
+        state, here = state.select(stays), here[stays]
+    np.testing.assert_array_equal(np.concatenate(made), alone[0])
+
+
+@every_kind
 @pytest.mark.parametrize("lengths", [[1] * 20, [7] * 3, [100, 1, 199], [255, 1, 44], [256, 44], [0, 300, 0]])
-def test_pieces_are_the_whole(name: str, lengths: list[int]) -> None:
-    case, run = model("wide-mlp"), sampler(name, "wide-mlp")
+def test_pieces_are_the_whole(name: str, precision: Precision, lengths: list[int]) -> None:
+    case, run = model("wide-mlp"), sampler(name, "wide-mlp", precision)
     (whole,), wanted = in_pieces(run, case, run.start(ROWS[:2]), [sum(lengths)])
     made, state = in_pieces(run, case, run.start(ROWS[:2]), lengths)
     np.testing.assert_array_equal(np.concatenate(made, axis=1), whole)
@@ -82,9 +139,13 @@ def test_pieces_are_the_whole(name: str, lengths: list[int]) -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(size=st.sampled_from(sorted(SIZES)), cuts=st.sets(st.integers(1, 1999), max_size=12))
-def test_any_pieces_are_the_whole_on_the_cpu(size: str, cuts: set[int]) -> None:
-    case, run = model(size), sampler("cpu", size)
+@given(
+    size=st.sampled_from(sorted(SIZES)),
+    precision=st.sampled_from(["fp32", "bf16", "int8", "int4"]),
+    cuts=st.sets(st.integers(1, 1999), max_size=12),
+)
+def test_any_pieces_are_the_whole_on_the_cpu(size: str, precision: Precision, cuts: set[int]) -> None:
+    case, run = model(size), sampler("cpu", size, precision)
     edges = [0, *sorted(cuts), 2000]
     lengths = [end - start for start, end in pairwise(edges)]
     (whole,), wanted = in_pieces(run, case, run.start(ROWS), [2000])
@@ -93,10 +154,10 @@ def test_any_pieces_are_the_whole_on_the_cpu(size: str, cuts: set[int]) -> None:
     assert_same_state(state, wanted)
 
 
-@every_sampler
+@every_kind
 @every_size
-def test_logits_in_pieces_are_the_whole(name: str, size: str) -> None:
-    case, run = model(size), sampler(name, size)
+def test_logits_in_pieces_are_the_whole(name: str, precision: Precision, size: str) -> None:
+    case, run = model(size), sampler(name, size, precision)
     codes, conditioning = case.codes(2, 300), case.vectors(2, 2)
     whole, wanted = run.logits(run.start(ROWS[:2]), codes, conditioning)
     state, start, made = run.start(ROWS[:2]), 0, []
@@ -109,9 +170,9 @@ def test_logits_in_pieces_are_the_whole(name: str, size: str) -> None:
     assert_same_state(state, wanted)
 
 
-@every_sampler
-def test_a_row_does_not_depend_on_the_batch_or_its_order(name: str) -> None:
-    case, run = model("plain"), sampler(name, "plain")
+@every_kind
+def test_a_row_does_not_depend_on_the_batch_or_its_order(name: str, precision: Precision) -> None:
+    case, run = model("plain"), sampler(name, "plain", precision)
     conditioning = case.vectors(4, 1)
     together, after = run.generate(run.start(ROWS), conditioning, 200)
     for order in ([0], [3], [2, 1], [3, 1, 0, 2]):
@@ -121,9 +182,9 @@ def test_a_row_does_not_depend_on_the_batch_or_its_order(name: str) -> None:
 
 
 @settings(deadline=None, max_examples=30)
-@given(order=st.lists(st.integers(0, 19), max_size=20))
-def test_any_batch_gives_the_same_rows_on_the_cpu(order: list[int]) -> None:
-    case, run = model("odd"), sampler("cpu", "odd")
+@given(order=st.lists(st.integers(0, 19), max_size=20), precision=st.sampled_from(["fp32", "bf16", "int8", "int4"]))
+def test_any_batch_gives_the_same_rows_on_the_cpu(order: list[int], precision: Precision) -> None:
+    case, run = model("odd"), sampler("cpu", "odd", precision)
     rows = [Row(seed, 1) for seed in range(20)]
     conditioning = case.vectors(20, 1)
     together, _ = run.generate(run.start(rows), conditioning, 100)
@@ -131,9 +192,9 @@ def test_any_batch_gives_the_same_rows_on_the_cpu(order: list[int]) -> None:
     np.testing.assert_array_equal(codes, together[order])
 
 
-@every_sampler
-def test_rows_at_different_positions_share_a_batch(name: str) -> None:
-    case, run = model("plain"), sampler(name, "plain")
+@every_kind
+def test_rows_at_different_positions_share_a_batch(name: str, precision: Precision) -> None:
+    case, run = model("plain"), sampler(name, "plain", precision)
     conditioning = case.vectors(2, 3)
     alone = [run.generate(run.start([row]), conditioning[[index]], 400) for index, row in enumerate(ROWS[:2])]
     _, ahead = run.generate(run.start(ROWS[:1]), case.piece(conditioning[:1], 0, 270), 270)
@@ -145,9 +206,9 @@ def test_rows_at_different_positions_share_a_batch(name: str) -> None:
     assert after.position.tolist() == [400, 130]
 
 
-@every_sampler
-def test_a_saved_state_goes_on_as_if_nothing_had_been(name: str) -> None:
-    case, run = model("plain"), sampler(name, "plain")
+@every_kind
+def test_a_saved_state_goes_on_as_if_nothing_had_been(name: str, precision: Precision) -> None:
+    case, run = model("plain"), sampler(name, "plain", precision)
     conditioning = case.vectors(2, 1)
     whole, _ = run.generate(run.start(ROWS[:2]), conditioning, 150)
     _, state = run.generate(run.start(ROWS[:2]), conditioning, 53)
@@ -161,11 +222,12 @@ def test_a_saved_state_goes_on_as_if_nothing_had_been(name: str) -> None:
     np.testing.assert_array_equal(rest, whole[:, 53:])
 
 
-def test_a_sound_begun_by_one_sampler_is_continued_by_another() -> None:
+@every_other_sampler
+def test_a_sound_begun_by_one_sampler_is_continued_by_another(name: str) -> None:
     case, conditioning = model("plain"), model("plain").vectors(2, 1)
-    cpu, reference = sampler("cpu", "plain"), sampler("reference", "plain")
-    whole, _ = cpu.generate(cpu.start(ROWS[:2]), conditioning, 200)
-    first, state = cpu.generate(cpu.start(ROWS[:2]), conditioning, 99)
+    run, reference = sampler(name, "plain"), sampler("reference", "plain")
+    whole, _ = run.generate(run.start(ROWS[:2]), conditioning, 200)
+    first, state = run.generate(run.start(ROWS[:2]), conditioning, 99)
     rest, _ = reference.generate(state, conditioning, 101)
     np.testing.assert_array_equal(np.concatenate([first, rest], axis=1), whole)
     assert case.config.conditioning_length > 200
@@ -184,9 +246,9 @@ def test_a_state_given_is_left_as_it_was(name: str) -> None:
     np.testing.assert_array_equal(given_codes, before)
 
 
-@every_sampler
-def test_codes_are_drawn_from_the_logits_with_the_rows_own_numbers(name: str) -> None:
-    case, run = model("plain"), sampler(name, "plain")
+@every_kind
+def test_codes_are_drawn_from_the_logits_with_the_rows_own_numbers(name: str, precision: Precision) -> None:
+    case, run = model("plain"), sampler(name, "plain", precision)
     conditioning = case.vectors(4, 1)
     _, state = run.generate(run.start(ROWS), conditioning, 37)
     codes, _ = run.generate(state, conditioning, 100)
