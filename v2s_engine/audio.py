@@ -23,6 +23,8 @@ from v2s_engine.options import LEVELS, SILENCE_CODE, ModelConfig
 _MU = 255.0
 _MU_STEPS = 127  # codes 1..255 stand symmetrically around silence, 127 on either side
 
+_BLOCK = 64
+
 SUBSONIC_HZ = 20
 """Below this nothing is heard; a slow drift of the model would only take headroom and shift the waveform."""
 
@@ -80,10 +82,22 @@ def decode_codes(codes: NDArray[np.uint8], config: ModelConfig) -> NDArray[np.fl
 
     May pass full scale where codes ask for it; `finish` does not clip, the caller decides on a gain.
     """
-    amplitudes = _amplitudes(config)[codes]
-    if not config.pre_emphasis:
-        return amplitudes.astype(np.float32)
-    return leaky_sum(amplitudes, config.pre_emphasis).astype(np.float32)
+    return CodeDecoder(config).decode(codes)
+
+
+class CodeDecoder:
+    """`decode_codes` for one sound in pieces: the same samples, bit for bit. All pieces but the last are multiples of
+    64 codes.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        self._amplitudes = _amplitudes(config)
+        self._sum = LeakySum(config.pre_emphasis) if config.pre_emphasis else None
+
+    def decode(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The next samples `[L]` from the next codes `[L]`."""
+        amplitudes = self._amplitudes[codes]
+        return (self._sum.add(amplitudes) if self._sum else amplitudes).astype(np.float32)
 
 
 def _amplitudes(config: ModelConfig) -> NDArray[np.float64]:
@@ -95,24 +109,33 @@ def _amplitudes(config: ModelConfig) -> NDArray[np.float64]:
 
 
 def leaky_sum(values: NDArray[np.float64], leak: float) -> NDArray[np.float64]:
-    """De-emphasis, y[t] = values[t] + leak · y[t-1], in blocks of 64 so that NumPy can do the work.
+    """De-emphasis, y[t] = values[t] + leak · y[t-1], for values `[L]`."""
+    return LeakySum(leak).add(values)
 
-    Inside a block the sum is a triangular matrix product; the last value of a block carries into the next.
+
+class LeakySum:
+    """`leaky_sum` of values that come in pieces, all but the last of them multiples of 64 long.
+
+    In blocks of 64, so that NumPy can do the work: inside a block the sum is a product with a triangular matrix, and
+    the last value of a block carries into the next. One product a block, so that sums do not depend on the pieces.
     """
-    block = 64
-    lags = np.arange(block)[:, None] - np.arange(block)[None, :]
-    matrix = np.where(lags >= 0, leak ** np.maximum(lags, 0), 0.0)
-    carry = leak ** np.arange(1, block + 1)
-    padded = np.zeros(-(-len(values) // block) * block)
-    padded[: len(values)] = values
-    blocks = padded.reshape(-1, block) @ matrix.T
-    last = 0.0
-    for index in range(len(blocks)):
-        blocks[index] += carry * last
-        last = blocks[index, -1]
-        if abs(last) < 1e-12:  # silence ends at exactly 0, not in denormals
-            last = 0.0
-    return blocks.reshape(-1)[: len(values)]
+
+    def __init__(self, leak: float) -> None:
+        lags = np.arange(_BLOCK)[:, None] - np.arange(_BLOCK)[None, :]
+        self._matrix = np.where(lags >= 0, leak ** np.maximum(lags, 0), 0.0)
+        self._carry = leak ** np.arange(1, _BLOCK + 1)
+        self._last = 0.0
+
+    def add(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The sums `[L]` at the next values `[L]`."""
+        blocks = np.zeros((-(-len(values) // _BLOCK), _BLOCK))
+        blocks.reshape(-1)[: len(values)] = values
+        for block in blocks:
+            block[:] = self._matrix @ block + self._carry * self._last
+            self._last = float(block[-1])
+            if abs(self._last) < 1e-12:  # silence ends at exactly 0, not in denormals
+                self._last = 0.0
+        return blocks.reshape(-1)[: len(values)]
 
 
 def finish(samples: NDArray[np.float32], length: int, rate: int = DELIVERY_RATE) -> NDArray[np.float32]:

@@ -3,11 +3,15 @@
 envelope          pictures ──timing network──> envelope ──cues──> vectors
 frame             pictures ──visual encoder──> features ────────> vectors
 sequence, flow    pictures ──visual encoder──> features of each window ──GRU──> states
+
+What a sound is told comes in parts, so that it can begin before its pictures have been seen to the end: after the first
+picture for `frame`, after the first 17 for `envelope`, whose network looks a second ahead, and after the first window
+for `sequence` and `flow`, which see it as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -26,10 +30,11 @@ from v2s_engine.model.conditioning import (
     frame_conditioning,
     looped,
 )
-from v2s_engine.options import ModelConfig
+from v2s_engine.options import ENVELOPE_WINDOW, ModelConfig
 from v2s_engine.progress import Progress
 from v2s_engine.vision.encoder import Encoder
 from v2s_engine.vision.picture_encoder import PictureEncoder
+from v2s_engine.vision.session import CPU
 
 
 class Stretch(Protocol):
@@ -64,6 +69,17 @@ class Prepared:
     envelope: Envelope | None = None
     """What was asked for, cues included; None where the conditioning is one of the paper's, which knows no envelope."""
 
+    @classmethod
+    def join(cls, parts: Iterable[Prepared]) -> Prepared:
+        """One sound's parts, at least one, put together."""
+        held = list(parts)
+        starts = [part.conditioning.starts for part in held if part.conditioning.starts is not None]
+        told = Conditioning(
+            np.concatenate([part.conditioning.vectors for part in held]), np.concatenate(starts) if starts else None
+        )
+        envelopes = [part.envelope for part in held if part.envelope is not None]
+        return cls(told, Envelope.join(envelopes) if envelopes else None)
+
 
 class Conditioner(Protocol):
     """A bundle's way from pictures to conditioning."""
@@ -71,15 +87,22 @@ class Conditioner(Protocol):
     def check(self, stretch: Stretch) -> None:
         """Raise `UsageError` where this cannot be asked of the bundle. Looks at no pictures."""
 
-    def prepare(self, stretch: Stretch, progress: Progress | None = None) -> Prepared:
-        """Look at the pictures. Raises the errors of `read_pictures`, `UsageError`, and `CancelledError`."""
+    def parts(self, stretch: Stretch, progress: Progress | None = None) -> Iterator[Prepared]:
+        """What the sampler is told, part after part while the pictures are looked at.
+
+        A part holds the vectors that follow those of the part before it; one with `starts` `[1, d]` begins a window.
+        Raises the errors of `read_pictures`, `UsageError`, and `CancelledError`.
+        """
 
 
-def open_conditioner(bundle: Bundle) -> Conditioner:
-    """The conditioner of a bundle, its networks opened. Raises as `Encoder` and `PictureEncoder`."""
+def open_conditioner(bundle: Bundle, providers: Sequence[str] = CPU) -> Conditioner:
+    """The conditioner of a bundle, its networks opened on exactly these execution providers.
+
+    Raises as `Encoder` and `PictureEncoder`.
+    """
     if bundle.config.visual is None:
-        return EnvelopeConditioner(Encoder(bundle.encoder_path), bundle.config)
-    return PictureConditioner(PictureEncoder(bundle.encoder_path, bundle.state_path, bundle.config), bundle)
+        return EnvelopeConditioner(Encoder(bundle.encoder_path, providers), bundle.config)
+    return PictureConditioner(PictureEncoder(bundle.encoder_path, bundle.state_path, bundle.config, providers), bundle)
 
 
 class EnvelopeConditioner:
@@ -92,15 +115,24 @@ class EnvelopeConditioner:
         """See `Conditioner.check`; cues can always be obeyed."""
         self._config.class_index(stretch.sound_class)
 
-    def prepare(self, stretch: Stretch, progress: Progress | None = None) -> Prepared:
-        """See `Conditioner.prepare`."""
-        told = self._encoder.envelope(stretch.media, stretch.picture_times, progress)
+    def parts(self, stretch: Stretch, progress: Progress | None = None) -> Iterator[Prepared]:
+        """See `Conditioner.parts`."""
         steps = steps_covering(stretch.length, ENVELOPE_LENGTH)
-        envelope = Envelope(told.loudness[:steps], told.onset[:steps])
-        if stretch.cues:
-            envelope = envelope.with_cues(stretch.cues)
-        index = self._config.class_index(stretch.sound_class)
-        return Prepared(Conditioning(envelope_conditioning(envelope, index, self._config)), envelope)
+        index, ahead = self._config.class_index(stretch.sound_class), ENVELOPE_WINDOW - 2
+        known, given = Envelope.silence(steps), 0
+        seen = 0
+        for part in self._encoder.parts(stretch.media, stretch.picture_times, progress):
+            here = slice(seen, seen + len(part))
+            known.loudness[here], known.onset[here] = part.loudness[: steps - seen], part.onset[: steps - seen]
+            seen += len(part)
+            ready = steps if seen >= steps else seen - ahead
+            # What is not known yet, silence here, changes nothing before it but what a vector sees ahead.
+            asked = known.with_cues(stretch.cues) if stretch.cues else known
+            vectors = envelope_conditioning(asked, index, self._config)
+            if ready > given:
+                envelope = Envelope(asked.loudness[given:ready].copy(), asked.onset[given:ready].copy())
+                yield Prepared(Conditioning(vectors[given:ready]), envelope)
+                given = ready
 
 
 class PictureConditioner:
@@ -119,14 +151,15 @@ class PictureConditioner:
                 "leave the cues out"
             )
 
-    def prepare(self, stretch: Stretch, progress: Progress | None = None) -> Prepared:
-        """See `Conditioner.prepare`."""
+    def parts(self, stretch: Stretch, progress: Progress | None = None) -> Iterator[Prepared]:
+        """See `Conditioner.parts`."""
         self.check(stretch)
         config, index = self._config, self._config.class_index(stretch.sound_class)
+        media, times = stretch.media, stretch.picture_times
         if not config.starts_from_pictures:
-            features = self._encoder.features(stretch.media, stretch.picture_times, progress)
-            return Prepared(Conditioning(frame_conditioning(features, index, config)))
-        windows = self._encoder.windows(stretch.media, stretch.picture_times, progress)
-        starts = [self._encoder.state(looped(window, config.encoder_window)) for window in windows]
-        vectors = class_conditioning(len(stretch.picture_times), index, config)
-        return Prepared(Conditioning(vectors, np.stack(starts)))
+            for features in self._encoder.parts(media, times, progress):
+                yield Prepared(Conditioning(frame_conditioning(features, index, config)))
+            return
+        for window in self._encoder.windows(media, times, progress):
+            start = self._encoder.state(looped(window, config.encoder_window))
+            yield Prepared(Conditioning(class_conditioning(len(window), index, config), start[None]))

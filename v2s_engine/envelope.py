@@ -65,6 +65,12 @@ class Envelope:
         """`steps` steps of silence."""
         return cls(np.full(steps, SILENCE_DBFS, np.float32), np.zeros(steps, np.float32))
 
+    @classmethod
+    def join(cls, parts: Iterable[Envelope]) -> Envelope:
+        """One envelope of parts that follow each other; of none, no steps."""
+        held = [cls.silence(0), *parts]
+        return cls(np.concatenate([part.loudness for part in held]), np.concatenate([part.onset for part in held]))
+
     def with_cues(self, cues: Iterable[int]) -> Envelope:
         """The same envelope with a sound event starting at each cue (sample position at 16 kHz from the clip's start).
 

@@ -2,16 +2,16 @@
 
     request ──conditioner──> conditioning ──sample──> codes ──> samples at 16 kHz
 
-Pictures of the next request are looked at in one thread while sounds are sampled in another.
+`generate` makes many sounds side by side, `stream` one, frame by frame; both give the same samples. Pictures are looked
+at in one thread while sounds are sampled in another.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -19,20 +19,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from v2s_engine.audio import decode_codes
+from v2s_engine.audio import CodeDecoder, decode_codes
+from v2s_engine.background import Background
 from v2s_engine.bundle import Bundle
 from v2s_engine.conditioner import Conditioner, Prepared, open_conditioner
 from v2s_engine.envelope import Envelope
-from v2s_engine.errors import CancelledError, MediaError, UsageError
+from v2s_engine.errors import DeviceError, MediaError, UsageError
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.progress import Progress, ProgressEvent
-from v2s_engine.sampling.choose import Device, open_sampler
+from v2s_engine.sampling.choose import Choice, Device, choose_sampler
 from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
 from v2s_engine.sampling.sampler import Row
-from v2s_engine.sampling.sound_jobs import ROWS
+from v2s_engine.sampling.streaming import stream_codes
 from v2s_engine.sampling.weights import load_folded
+from v2s_engine.vision.session import CUDA
 
 _PREPARED_AHEAD = 4  # requests whose conditioning waits for a free row
+_PARTS_AHEAD = 16  # parts of a streamed sound's conditioning that wait to be sampled
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,16 @@ class SoundTake:
     """What was asked for, cues included; None where the bundle's conditioning knows no envelope (the paper's three)."""
 
 
+@dataclass(frozen=True, eq=False)
+class SoundPiece:
+    """A stretch of a take, one frame long (1,024 samples; the last one as long as what is left)."""
+
+    start: int
+    """Samples of the take before it."""
+    samples: NDArray[np.float32]
+    """At 16 kHz, as in `SoundTake`."""
+
+
 @dataclass(frozen=True)
 class SoundFailure:
     """A request that could not be sounded because of its media; the others go on."""
@@ -98,43 +111,87 @@ class _Looked(NamedTuple):
 class SoundPipeline:
     """A bundle opened on a device. Raises `DeviceError` where the device cannot be had, `BundleDamagedError` where the
     bundle's tensors are not what its description says.
+
+    `sounds` is how many takes the job has, and `earlier` what made those that stand beside them (their
+    `choice.device`): `auto` and `cuda` go by both (see `choose_sampler`). On `cuda` the visual encoder of `frame`,
+    `sequence` and `flow` runs on the GPU as well.
     """
 
-    def __init__(self, bundle: Bundle, device: Device = "auto") -> None:
+    def __init__(self, bundle: Bundle, device: Device = "auto", *, sounds: int = 1, earlier: str | None = None) -> None:
         self.bundle = bundle
-        self._sampler = open_sampler(load_folded(bundle.sampler_path, bundle.config), device)
-        self._conditioner = open_conditioner(bundle)
-
-    @property
-    def device_name(self) -> str:
-        """What samples: `cpu`, `cuda` or `reference`."""
-        return self._sampler.name
+        weights = load_folded(bundle.sampler_path, bundle.config)
+        self._sampler, choice = choose_sampler(weights, device, sounds=sounds, earlier=earlier)
+        self._conditioner, warnings = _open_eyes(bundle, self._sampler.name, may_differ=device == "auto")
+        self.choice: Choice = replace(choice, warnings=(*choice.warnings, *warnings))
+        """The device that samples, and why it is this one."""
 
     def generate(
         self, requests: Sequence[SoundRequest], progress: Progress | None = None
     ) -> Iterator[SoundTake | SoundFailure]:
         """Every take of every request, each yielded as soon as it is finished.
 
-        A take depends on its request and the bundle only, not on what else is asked for or in which order. Progress
-        tells of `encode` in pictures and `sample` in samples over all requests. Raises `CancelledError` on request.
+        A take depends on its request, the bundle and `choice.device`, which is to be kept with it, and not on what else
+        is asked for or in which order. Progress tells of `encode` in pictures and `sample` in samples over all
+        requests. Raises `CancelledError` on request, within 0.2 s.
         """
         progress = progress or Progress()
         for request in requests:
             self._conditioner.check(request)  # wrong use fails before any work
         counter = _SampleCounter(progress, sum(len(each.takes) * each.length for each in requests))
-        with _LookingThread(self._conditioner, requests, progress) as looked:
+        left = threading.Event()
+        looking = _look(self._conditioner, requests, progress, left)
+        with Background(looking, ahead=_PREPARED_AHEAD, left=left, check=progress.check) as looked:
             source = _RowSource(looked, self.bundle, counter)
-            for (made, take), codes in sample_lockstep(self._sampler, source.draw, ROWS, counter):
+            for (made, take), codes in sample_lockstep(self._sampler, source.draw, self._sampler.most_rows, counter):
                 yield from source.failed()
                 samples = decode_codes(codes, self.bundle.config)
                 yield SoundTake(made.request, take, samples, made.prepared.envelope)
             yield from source.failed()
 
+    def stream(self, request: SoundRequest, take: int = 1, progress: Progress | None = None) -> Iterator[SoundPiece]:
+        """One take of one request frame by frame, each as soon as it is made: the samples of `generate`, bit for bit.
+
+        Pictures are looked at while sound is made. The first frame comes after one picture for `frame`, after 17 (a
+        second) for `envelope`, whose encoder looks ahead, and after a whole window (10 s, or all of a shorter clip) for
+        `sequence` and `flow`, which begin with the last state of it. Memory does not grow with the clip's length.
+
+        Raises the errors of `read_pictures` where the media fail, and `CancelledError` within 0.2 s of the request.
+        """
+        progress = progress or Progress()
+        self._conditioner.check(request)
+        left, pictures = threading.Event(), len(request.picture_times)
+        looking = self._conditioner.parts(request, _telling(progress, left, 0, pictures, request.label))
+        row, decoder = Row(request.seed, take, self.bundle.temperature), CodeDecoder(self.bundle.config)
+        done = 0
+        with Background(looking, ahead=_PARTS_AHEAD, left=left, check=progress.check) as parts:
+            told = (part.conditioning for part in parts)
+            for codes in stream_codes(self._sampler, row, told, request.length, progress.check):
+                yield SoundPiece(done, decoder.decode(codes))
+                done += len(codes)
+                progress.step("sample", done, request.length, request.label)
+
+
+def _open_eyes(bundle: Bundle, device: str, *, may_differ: bool) -> tuple[Conditioner, tuple[str, ...]]:
+    """What looks at pictures, on the GPU where sounds are made there, and what to warn of. Not yet run on a GPU.
+
+    Features come back through host memory, whichever sampler is told of them: see `PictureEncoder`.
+
+    Raises `DeviceError` where that cannot be, unless `may_differ`: then it is the CPU, and said.
+    """
+    if device != "cuda" or bundle.config.visual is None:  # the timing network is too small to gain by a GPU
+        return open_conditioner(bundle), ()
+    try:
+        return open_conditioner(bundle, CUDA), ()
+    except DeviceError as error:
+        if not may_differ:
+            raise
+        return open_conditioner(bundle), (f"pictures are looked at on the CPU: {error}",)
+
 
 class _RowSource:
     """One row per take, as the conditioning of each request comes."""
 
-    def __init__(self, looked: _LookingThread, bundle: Bundle, counter: _SampleCounter) -> None:
+    def __init__(self, looked: Background[_Looked | SoundFailure], bundle: Bundle, counter: _SampleCounter) -> None:
         self._looked = looked
         self._bundle = bundle
         self._counter = counter
@@ -144,14 +201,15 @@ class _RowSource:
     def draw(self, wait: bool) -> tuple[tuple[_Looked, int], RowJob] | None:
         """The next row; None where none is ready (`wait` false) or none will come (`wait` true)."""
         while not self._ready:
-            result = self._looked.next(wait)
-            if result is None:
+            results = self._looked.next(wait=wait)
+            if not results:
                 return None
-            if isinstance(result, SoundFailure):
-                self._failures.append(result)
-                self._counter.leave_out(len(result.request.takes) * result.request.length)
-            else:
-                self._ready.extend(self._rows(result))
+            for result in results:
+                if isinstance(result, SoundFailure):
+                    self._failures.append(result)
+                    self._counter.leave_out(len(result.request.takes) * result.request.length)
+                else:
+                    self._ready.extend(self._rows(result))
         return self._ready.popleft()
 
     def failed(self) -> Iterator[SoundFailure]:
@@ -184,63 +242,25 @@ class _SampleCounter:
         self._total -= samples
 
 
-class _LookingThread:
-    """Looks at the pictures of requests, in their order and a few ahead of the reader."""
-
-    def __init__(self, conditioner: Conditioner, requests: Sequence[SoundRequest], progress: Progress) -> None:
-        self._conditioner = conditioner
-        self._requests = requests
-        self._progress = progress
-        self._results: queue.Queue[_Looked | SoundFailure | BaseException | None] = queue.Queue(_PREPARED_AHEAD)
-        self._left = threading.Event()
-        self._ended = False
-        self._thread = threading.Thread(target=self._run, name="v2s-conditioner", daemon=True)
-
-    def __enter__(self) -> _LookingThread:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._left.set()
-        while self._thread.is_alive():  # it may wait for room in the queue
-            while not self._results.empty():
-                self._results.get_nowait()
-            self._thread.join(0.02)
-
-    def next(self, wait: bool) -> _Looked | SoundFailure | None:
-        """The next result; None where none is ready (`wait` false) or none will come; raises what the thread raised."""
-        if self._ended:
-            return None
+def _look(
+    conditioner: Conditioner, requests: Sequence[SoundRequest], progress: Progress, left: threading.Event
+) -> Iterator[_Looked | SoundFailure]:
+    """Look at the pictures of requests, in their order, until `left` is set."""
+    total = sum(len(request.picture_times) for request in requests)
+    done = 0
+    for number, request in enumerate(requests):
         try:
-            result = self._results.get(block=wait)
-        except queue.Empty:
-            return None
-        self._ended = result is None or isinstance(result, BaseException)
-        if isinstance(result, BaseException):
-            raise result
-        return result
-
-    def _run(self) -> None:
-        total = sum(len(request.picture_times) for request in self._requests)
-        done = 0
-        try:
-            for number, request in enumerate(self._requests):
-                if self._left.is_set():
-                    return
-                self._results.put(self._look(number, request, done, total))
-                done += len(request.picture_times)
-            self._results.put(None)
-        except BaseException as error:  # raised again in the reader's thread
-            self._results.put(error)
-
-    def _look(self, number: int, request: SoundRequest, before: int, total: int) -> _Looked | SoundFailure:
-        def report(event: ProgressEvent) -> None:
-            if self._left.is_set():
-                raise CancelledError("the reader has left")
-            self._progress.step("encode", before + event.done, total, request.label)
-
-        try:
-            prepared = self._conditioner.prepare(request, Progress(report, self._progress.cancel))
+            telling = _telling(progress, left, done, total, request.label)
+            yield _Looked(number, request, Prepared.join(conditioner.parts(request, telling)))
         except MediaError as error:
-            return SoundFailure(request, error)
-        return _Looked(number, request, prepared)
+            yield SoundFailure(request, error)
+        done += len(request.picture_times)
+
+
+def _telling(progress: Progress, left: threading.Event, before: int, total: int, label: str) -> Progress:
+    """Progress of one request as part of all; looking also stops when the reader has left."""
+
+    def report(event: ProgressEvent) -> None:
+        progress.step("encode", before + event.done, total, label)
+
+    return Progress(report, left)

@@ -8,6 +8,7 @@ print(result.output, [take.path for sound in result.scored for take in sound.tak
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from v2s_engine.bundle import DEFAULT_BUNDLE
@@ -58,4 +59,4 @@ def score(
         in_place=in_place,
         force=force,
     )
-    return score_file(Path(timeline), options, lambda: engine.open_pipeline(model, device), progress)
+    return score_file(Path(timeline), options, partial(engine.open_pipeline, model, device), progress)

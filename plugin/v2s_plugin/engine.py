@@ -21,11 +21,11 @@ def open_bundle(name_or_path: str) -> tuple[Bundle, BundleFacts]:
     return bundle, BundleFacts(bundle.name, bundle.digest, bundle.sound_classes, bundle.obeys_cues)
 
 
-def open_pipeline(bundle: Bundle, device: str) -> SoundPipeline:
-    """A bundle ready to make sounds. Raises as `SoundPipeline`."""
+def open_pipeline(bundle: Bundle, device: str, *, sounds: int, earlier: str | None) -> SoundPipeline:
+    """A bundle ready to make so many sounds, beside others made on the device `earlier`. Raises as `SoundPipeline`."""
     from v2s_engine.pipeline import SoundPipeline  # noqa: PLC0415
 
-    return SoundPipeline(bundle, check_device(device))
+    return SoundPipeline(bundle, check_device(device), sounds=sounds, earlier=earlier)
 
 
 def check_device(device: str) -> Device:

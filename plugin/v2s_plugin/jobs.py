@@ -26,7 +26,7 @@ from v2s_plugin.placement import Obstacle, PlacedClip, place_clips
 from v2s_plugin.rates import Span, exact_rate
 from v2s_plugin.sounds import SoundChoice, SoundWish, notes_of, read_notes
 
-KEY_VERSION = 1
+KEY_VERSION = 2
 """Raised when the same job would sound different: then nothing made before is used again."""
 
 MAX_TAKES = 99

@@ -9,6 +9,7 @@ takes that the first run left are used again.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 KNOWN_KEYS = (
@@ -65,7 +66,7 @@ def _scored(timeline: Any, asked: dict[str, Any], written: str | None) -> Any:
     result = score_timeline(
         timeline,
         options,
-        lambda: open_pipeline(model, device),
+        partial(open_pipeline, model, device),
         folder=timeline_folder,
         sounds=SoundFolder(media_folder, options.rate),
         progress=Progress(),

@@ -4,18 +4,23 @@ score_file(Path("cut.otio"), options, make_pipeline)        cut_scored.otio and 
 
 timeline ── plan ──> clip jobs ──┬─ takes of an earlier run that still fit ──┬──> WAVs ── write back ──> timeline
                                  └─ the pipeline, for the others ────────────┘
+
+A WAV is finished and written while the next sounds are sampled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from v2s_engine.errors import MediaError, TimelineError, UsageError, V2SError
 from v2s_engine.grid import DELIVERY_RATE
 from v2s_engine.progress import Progress
+from v2s_plugin.deliveries import Deliveries
 from v2s_plugin.footage import Probe
 from v2s_plugin.jobs import ClipJob, Plan, PlanOptions, Skip, is_ours, plan
 from v2s_plugin.media import find_on_disk, is_absolute_url, style_of_urls
@@ -23,10 +28,11 @@ from v2s_plugin.outputs import clear_drafts, only_run
 from v2s_plugin.placement import Obstacle
 from v2s_plugin.sound_files import SoundFolder
 from v2s_plugin.timeline import destination, read_timeline
-from v2s_plugin.writeback import BundleFacts, ScoredJob, TakeFile, our_clips, with_sound_tracks
+from v2s_plugin.writeback import BundleFacts, ScoredJob, TakeFile, devices_of, our_clips, with_sound_tracks
 
 if TYPE_CHECKING:
     from v2s_engine.pipeline import SoundFailure, SoundRequest, SoundTake
+    from v2s_engine.sampling.choose import Choice
 
 RATES = (44_100, 48_000, 96_000)
 
@@ -35,8 +41,8 @@ class SoundSource(Protocol):
     """What makes sounds: the engine's `SoundPipeline`, or a stand-in."""
 
     @property
-    def device_name(self) -> str:
-        """What the sounds are made on."""
+    def choice(self) -> Choice:
+        """What the sounds are made on, and why."""
 
     def generate(
         self, requests: Sequence[SoundRequest], progress: Progress | None = None
@@ -44,8 +50,11 @@ class SoundSource(Protocol):
         """Every take of every request, each as soon as it is finished."""
 
 
-MakeSource = Callable[[], SoundSource]
-"""Opens the sound source; called only where there is something to make."""
+class MakeSource(Protocol):
+    """Opens the sound source; called only where there is something to make."""
+
+    def __call__(self, *, sounds: int, earlier: str | None) -> SoundSource:
+        """A source for so many takes, beside others that were made on the device `earlier` (None: there are none)."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +87,16 @@ class ScoreResult:
     skips: tuple[Skip, ...]
     media_folder: Path
     bundle_name: str
-    device_name: str | None = None
-    """What the sounds were made on; None where nothing had to be made."""
+    choice: Choice | None = None
+    """What the sounds were made on, and why; None where nothing had to be made."""
     output: Path | None = None
     """The file written; None for a timeline scored in memory."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def device_name(self) -> str | None:
+        """What the sounds were made on; None where nothing had to be made."""
+        return self.choice.device if self.choice else None
 
     @property
     def made(self) -> int:
@@ -147,7 +161,8 @@ def score_file(
         )
         progress.check()
         target.write(result.timeline)
-    return replace(result, output=output, warnings=_relative_media_warnings(timeline, source, output))
+    warnings = (*result.warnings, *_relative_media_warnings(timeline, source, output))
+    return replace(result, output=output, warnings=warnings)
 
 
 def score_timeline(
@@ -177,7 +192,8 @@ def score_timeline(
     if earlier is not None:
         known |= _known_takes(earlier, target)
     takes = [_takes_still_good(job, sounds, known) for job in todo.jobs]
-    device_name, failed = _make_missing(todo, takes, sounds, make_source, progress)
+    device = _usual_device([timeline, earlier], options.bundle.digest)
+    choice, failed = _make_missing(todo, takes, sounds, make_source, earlier=device, progress=progress)
     skips = (*todo.skips, *failed.values())
     scored = tuple(
         ScoredJob(job, tuple(takes[index][number] for number in sorted(takes[index])))
@@ -188,7 +204,8 @@ def score_timeline(
         raise NothingToScoreError(skips)
     style = style_of_urls(_foreign_urls(timeline))
     result = with_sound_tracks(timeline, scored, options.bundle, style=style, folder=target, earlier=earlier)
-    return ScoreResult(result, scored, skips, sounds.path, options.bundle.name, device_name)
+    warnings = choice.warnings if choice else ()
+    return ScoreResult(result, scored, skips, sounds.path, options.bundle.name, choice, warnings=warnings)
 
 
 @dataclass(frozen=True)
@@ -205,11 +222,14 @@ def _make_missing(
     takes: Sequence[dict[int, TakeFile]],
     sounds: SoundFolder,
     make_source: MakeSource,
+    *,
+    earlier: str | None,
     progress: Progress,
-) -> tuple[str | None, dict[int, Skip]]:
+) -> tuple[Choice | None, dict[int, Skip]]:
     """Have every take made that is not in `takes` (one dictionary a job), and put it there.
 
-    Returns the name of the device (None where nothing was missing) and what failed, by job.
+    `earlier` is the device that made those. Returns the choice of a device (None where nothing was missing) and what
+    failed, by job.
     """
     from v2s_engine.pipeline import SoundFailure  # noqa: PLC0415  (the whole engine: only where sound is made)
 
@@ -217,20 +237,47 @@ def _make_missing(
     failed: dict[int, Skip] = {}
     if not making:
         return None, failed
-    source = make_source()
     total = sum(len(request.takes) for request in making)
+    source = make_source(sounds=total, earlier=earlier)
     done = 0
-    for outcome in source.generate(tuple(making), progress):
-        for index in making[outcome.request]:
-            job = todo.jobs[index]
+
+    def count(outcomes: int, label: str) -> None:
+        nonlocal done
+        done += outcomes
+        progress.step("write", done, total, label)
+
+    def deliver(made: SoundTake) -> None:
+        for index in making[made.request]:
+            if made.take not in takes[index]:
+                job, device = todo.jobs[index], source.choice.device
+                takes[index][made.take] = sounds.deliver(job, made.take, made.samples, device)
+        count(1, made.request.label)
+
+    with Deliveries() as deliveries:
+        for outcome in source.generate(tuple(making), progress):
             if isinstance(outcome, SoundFailure):
                 why = Obstacle.of_error(outcome.error)
-                failed[index] = Skip(job.label, job.where, why.reason, why.advice)
-            elif outcome.take not in takes[index]:
-                takes[index][outcome.take] = sounds.deliver(job, outcome.take, outcome.samples)
-        done += len(outcome.request.takes) if isinstance(outcome, SoundFailure) else 1
-        progress.step("write", done, total, outcome.request.label)
-    return source.device_name, failed
+                for index in making[outcome.request]:
+                    job = todo.jobs[index]
+                    failed[index] = Skip(job.label, job.where, why.reason, why.advice)
+                deliveries.submit(partial(count, len(outcome.request.takes), outcome.request.label))
+            else:
+                deliveries.submit(partial(deliver, outcome))
+            progress.check()
+    return source.choice, failed
+
+
+def _usual_device(timelines: Sequence[Any], bundle_digest: str) -> str | None:
+    """The device on which most takes that stand on some timelines were made with this bundle; None where none says."""
+    devices = Counter(
+        device
+        for timeline in timelines
+        if timeline is not None
+        for clip in our_clips(timeline)
+        if clip.metadata["v2s"].get("bundle_digest") == bundle_digest
+        for device in devices_of(clip)
+    )
+    return max(sorted(devices), key=lambda device: devices[device], default=None)
 
 
 def _find_missing(todo: Plan, takes: Sequence[dict[int, TakeFile]]) -> Iterator[_Making]:
@@ -278,6 +325,7 @@ def _known_takes(timeline: Any, folder: Path) -> dict[str, dict[int, TakeFile]]:
                     length=int(fact["length"]),
                     rate=int(fact["rate"]),
                     gain_db=float(fact["gain_db"]),
+                    device=str(fact.get("device", "")),
                 )
             except (MediaError, KeyError, TypeError, ValueError, AttributeError):
                 continue

@@ -48,8 +48,8 @@ class SoundFolder:
                 f"cannot make the folder {self.path} for the sounds: {error.strerror}; choose another place with -o"
             ) from error
 
-    def deliver(self, job: ClipJob, take: int, samples: NDArray[np.float32]) -> TakeFile:
-        """Write one take, given as it was generated: `[job.length]` at 16 kHz.
+    def deliver(self, job: ClipJob, take: int, samples: NDArray[np.float32], device: str = "") -> TakeFile:
+        """Write one take, given as it was generated on `device`: `[job.length]` at 16 kHz.
 
         Raises `OutputError` where the disk does not take it; nothing half-written stays.
         """
@@ -61,7 +61,7 @@ class SoundFolder:
         if gain_db:
             finished = finished * 10 ** (gain_db / 20)
         path, digest = self._keep(_stem(job, take), lambda draft: write_wav(draft, finished, self.rate))
-        return TakeFile(take, path, digest, length, self.rate, gain_db)
+        return TakeFile(take, path, digest, length, self.rate, gain_db, device=device)
 
     def reuse(self, job: ClipJob, known: TakeFile) -> TakeFile | None:
         """The take as an earlier run left it, copied here if it lies elsewhere; None where it does not serve.

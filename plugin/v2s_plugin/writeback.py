@@ -53,6 +53,8 @@ class TakeFile:
     """What the take was turned by so that it does not clip; 0 or negative."""
     reused: bool = False
     """Whether it was there already."""
+    device: str = ""
+    """What it was made on: `cpu`, `cuda/16`, ...; empty where an earlier version did not say."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,15 @@ def our_clips(timeline: Any) -> Iterator[Any]:
             for item in track:
                 if isinstance(item, otio.schema.Clip) and is_ours(item) and "key" in item.metadata["v2s"]:
                     yield item
+
+
+def devices_of(clip: Any) -> Iterator[str]:
+    """The devices on which the takes of a clip of ours were made, as far as it says."""
+    takes = clip.metadata["v2s"].get("takes")
+    for fact in takes.values() if hasattr(takes, "values") else ():
+        device = fact.get("device") if hasattr(fact, "get") else None
+        if isinstance(device, str) and device:
+            yield device
 
 
 def reference_key(take: int) -> str:
@@ -210,6 +221,7 @@ def _facts(sound: ScoredJob, bundle: BundleFacts) -> dict[str, Any]:
                 "length": take.length,
                 "rate": take.rate,
                 "gain_db": take.gain_db,
+                "device": take.device,
             }
             for take in sound.takes
         },

@@ -31,6 +31,13 @@ class TestCodes:
         assert set(codes) == {SILENCE_CODE}
         assert not audio.decode_codes(codes, config).any()
 
+    @pytest.mark.parametrize("length", [1, 64, 1024, 5000])
+    def test_pieces_decode_to_the_samples_of_the_whole(self, config: ModelConfig, length: int) -> None:
+        codes = np.random.default_rng(length).integers(0, 256, length, dtype=np.uint8)
+        decoder = audio.CodeDecoder(config)
+        pieces = [decoder.decode(codes[start : start + 1024]) for start in range(0, length, 1024)]
+        np.testing.assert_array_equal(np.concatenate(pieces), audio.decode_codes(codes, config))
+
     def test_only_the_silence_code_decodes_to_zero(self, config: ModelConfig) -> None:
         each = [audio.decode_codes(np.array([code], np.uint8), config)[0] for code in range(256)]
         assert [code for code, value in enumerate(each) if value == 0] == [SILENCE_CODE]

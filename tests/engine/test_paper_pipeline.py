@@ -13,14 +13,16 @@ from tests.media import make_clip
 from tests.models import tiny_sampler
 from v2s_engine.audio import decode_codes
 from v2s_engine.bundle import Bundle
-from v2s_engine.errors import UsageError
+from v2s_engine.errors import DeviceError, UsageError
 from v2s_engine.grid import FRAME_LENGTH, FRAME_RATE
 from v2s_engine.model.conditioning import class_conditioning, frame_conditioning, picture_windows
 from v2s_engine.model.samplernn import TierState
 from v2s_engine.options import SILENCE_CODE, ConditioningName, ModelConfig
-from v2s_engine.pipeline import SoundPipeline, SoundRequest, SoundTake
+from v2s_engine.pipeline import SoundPipeline, SoundRequest, SoundTake, _open_eyes
+from v2s_engine.sampling.devices import device_status
 from v2s_engine.sampling.draw import draw_code
 from v2s_engine.sampling.philox import uniforms
+from v2s_engine.vision.session import CPU, CUDA
 from v2s_engine.vision.visual_encoder import open_visual_encoder
 
 torch.set_num_threads(1)
@@ -151,3 +153,22 @@ def test_cues_are_refused_before_any_work(
 def test_a_picture_time_too_few_is_refused(clip: Path) -> None:
     with pytest.raises(UsageError, match="wants 17 picture times"):
         SoundRequest(clip, (Fraction(0),), LENGTH, "dog", 0)
+
+
+@pytest.mark.skipif(device_status("cuda").usable, reason="there is a GPU, on which the encoder would run")
+def test_eyes_on_a_gpu_that_is_not_there_are_an_error_or_said(paper_bundle: Bundles) -> None:
+    """Asked for by name it is an error; where `auto` chose the GPU for the sounds alone, it is told."""
+    with pytest.raises(DeviceError, match="CUDAExecutionProvider"):
+        _open_eyes(paper_bundle("frame"), "cuda", may_differ=False)
+    _, (warning,) = _open_eyes(paper_bundle("frame"), "cuda", may_differ=True)
+    assert warning.startswith("pictures are looked at on the CPU: ")
+    assert "CUDAExecutionProvider" in warning
+    assert _open_eyes(paper_bundle("frame"), "cpu", may_differ=False)[1] == ()
+
+
+def test_looks_at_pictures_where_the_sounds_are_made(paper_bundle: Bundles, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr("v2s_engine.pipeline.open_conditioner", lambda bundle, providers=CPU: asked.append(providers))
+    for device in ("cpu", "onnx", "reference", "cuda"):
+        _open_eyes(paper_bundle("flow"), device, may_differ=False)
+    assert asked == [CPU, CPU, CPU, CUDA]

@@ -19,6 +19,7 @@ from v2s_engine.errors import MediaUnreadableError, NoVideoStreamError
 from v2s_engine.grid import ENVELOPE_LENGTH, SAMPLE_RATE, steps_covering
 from v2s_engine.pipeline import SoundFailure, SoundRequest, SoundTake
 from v2s_engine.progress import Progress
+from v2s_engine.sampling.choose import Choice
 from v2s_engine.video import VideoInfo
 from v2s_plugin.jobs import PlanOptions
 from v2s_plugin.scoring import ScoreOptions, ScoreResult, score_file
@@ -118,7 +119,7 @@ def options(**given: Any) -> PlanOptions:
 class ClickSource:
     """Makes sounds that are silent but for one click per take and one per cue; remembers what was asked of it."""
 
-    device_name = "fake"
+    choice = Choice("fake", "it is a stand-in")
 
     def __init__(self, level: float = 0.5, fails: Callable[[SoundRequest], bool] = lambda request: False) -> None:
         self.level = level
@@ -157,4 +158,4 @@ def score(
     if cut is not None:
         save(cut, path)
     wanted = ScoreOptions(plan=plan or options(sound="dog"), bundle=BUNDLE, **given)
-    return score_file(path, wanted, lambda: source, progress, probe=probe)
+    return score_file(path, wanted, lambda **_: source, progress, probe=probe)

@@ -28,7 +28,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> ClickSource:
         return None, BUNDLE
 
     monkeypatch.setattr("v2s_plugin.engine.open_bundle", open_bundle)
-    monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda bundle, device: made)
+    monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda bundle, device, **_: made)
     return made
 
 
@@ -50,6 +50,7 @@ def test_generate_answers_with_the_output_and_talks_on_stderr(cut: Path, capsys:
     out, err = capsys.readouterr()
     assert out == f"{cut.parent / 'cut_scored.otio'}\n"
     assert "2 sounds in 2 takes on fake" in err
+    assert "made on fake: it is a stand-in" in err.splitlines()
     assert "writing the sounds" in err.splitlines()
     assert names_in(cut.parent) == ["a.mp4", "cut.otio", "cut_scored.media", "cut_scored.otio"]
 
@@ -66,7 +67,9 @@ def test_json_is_one_object_with_everything(cut: Path, capsys: pytest.CaptureFix
     answer = json.loads(capsys.readouterr().out)
     assert answer["output"] == str(cut.parent / "cut_scored.otio")
     assert (answer["made"], answer["reused"], answer["device"], answer["skips"]) == (4, 0, "fake", [])
+    assert answer["choice"] == {"device": "fake", "reason": "it is a stand-in", "speeds": {}}
     first, second = answer["sounds"]
+    assert {take["device"] for take in first["takes"]} == {"fake"}
     assert (first["label"], first["sound"], first["start"], first["end"]) == ("first", "dog", 0.0, 1.0)
     assert second["sound"] == "drum"
     assert [take["take"] for take in first["takes"]] == [1, 2]
@@ -218,7 +221,7 @@ def test_ctrl_c_stops_with_130_and_leaves_no_timeline(
     cut: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda bundle, device: InterruptedSource())
+    monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda bundle, device, **_: InterruptedSource())
     assert run("generate", cut, "--sound", "dog") == 130
     assert "stopped on request" in capsys.readouterr().err
     assert not (cut.parent / "cut_scored.otio").exists()

@@ -47,7 +47,7 @@ def test_v2s_demo_ends_with_a_film_and_says_where_everything_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("v2s_plugin.engine.open_bundle", lambda name: (None, BUNDLE))
-    monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda bundle, device: ClickSource())
+    monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda bundle, device, **_: ClickSource())
     monkeypatch.chdir(tmp_path)
     assert cli.main(["demo"]) == 0
     out = capsys.readouterr().out

@@ -25,7 +25,7 @@ def cut(tmp_path: Path) -> Path:
 def source(monkeypatch: pytest.MonkeyPatch) -> ClickSource:
     made = ClickSource()
     monkeypatch.setattr("v2s_plugin.engine.open_bundle", lambda name: (None, BUNDLE))
-    monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda bundle, device: made)
+    monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda bundle, device, **_: made)
     return made
 
 

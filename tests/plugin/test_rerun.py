@@ -6,8 +6,24 @@ from typing import Any
 
 import pytest
 
-from tests.plugin.cuts import ClickSource, clip, gap, load, names_in, options, save, score, span, timeline, track
+from tests.plugin.cuts import (
+    BUNDLE,
+    ClickSource,
+    clip,
+    fake_probe,
+    gap,
+    load,
+    names_in,
+    options,
+    save,
+    score,
+    span,
+    timeline,
+    track,
+)
 from v2s_engine.audio import read_sound
+from v2s_engine.sampling.choose import Choice
+from v2s_plugin.scoring import ScoreOptions, score_file
 from v2s_plugin.writeback import our_clips
 
 
@@ -132,3 +148,68 @@ def test_metadata_of_ours_that_somebody_changed_is_not_trusted(folder: Path, fac
     source = ClickSource()
     score(cut, folder, source, force=True)
     assert len(source.requests) == 1
+
+
+# ---- what the sounds are made on
+
+
+def devices_asked_for(
+    folder: Path, cut: Any, device: str, *, takes: int = 1, warnings: tuple[str, ...] = ()
+) -> tuple[list[str | None], Any]:
+    """Score with a source that makes its sounds on `device`; what it was told of those that are there."""
+    told: list[str | None] = []
+
+    def make(*, sounds: int, earlier: str | None) -> ClickSource:
+        told.append(earlier)
+        source = ClickSource()
+        source.choice = Choice(device, "it is a stand-in", warnings=warnings)
+        return source
+
+    save(cut, folder / "cut.otio")
+    wanted = ScoreOptions(plan=options(sound="dog", takes=takes), bundle=BUNDLE, force=True)
+    return told, score_file(folder / "cut.otio", wanted, make, probe=fake_probe)
+
+
+def devices_on(path: Path) -> list[str]:
+    return [fact["device"] for ours in our_clips(load(path)) for fact in ours.metadata["v2s"]["takes"].values()]
+
+
+def test_every_take_remembers_what_it_was_made_on(folder: Path) -> None:
+    cut = timeline(track(shot("a"), shot("b")))
+    told, _ = devices_asked_for(folder, cut, "cuda/16")
+    assert told == [None]
+    assert devices_on(folder / "cut_scored.otio") == ["cuda/16", "cuda/16"]
+    devices_asked_for(folder, cut, "cpu", takes=2)
+    assert devices_on(folder / "cut_scored.otio") == ["cuda/16", "cpu", "cuda/16", "cpu"]
+
+
+def test_neighbours_that_are_made_again_hear_what_made_the_others(folder: Path) -> None:
+    devices_asked_for(folder, timeline(track(shot("a"), shot("b"), shot("a", 5))), "cuda/16")
+    told, result = devices_asked_for(folder, timeline(track(shot("a"), shot("b"), shot("b", 9))), "cpu")
+    assert told == ["cuda/16"]
+    assert (result.made, result.reused) == (1, 2)
+    told, _ = devices_asked_for(folder, timeline(track(shot("a"), shot("b"), shot("b", 11))), "cpu")
+    assert told == ["cuda/16"]  # two takes against one
+
+
+def test_sounds_of_another_bundle_or_an_earlier_version_say_nothing(folder: Path) -> None:
+    cut = timeline(track(shot("a")))
+    devices_asked_for(folder, cut, "cuda/16")
+    written = load(folder / "cut_scored.otio")
+    (ours,) = our_clips(written)
+    ours.metadata["v2s"]["bundle_digest"] = "e" * 64
+    save(written, folder / "cut_scored.otio")
+    told, _ = devices_asked_for(folder, timeline(track(shot("b"))), "cpu")
+    assert told == [None]
+    written = load(folder / "cut_scored.otio")
+    (ours,) = our_clips(written)
+    del ours.metadata["v2s"]["takes"]["take 1"]["device"]
+    save(written, folder / "cut_scored.otio")
+    told, result = devices_asked_for(folder, timeline(track(shot("b"), shot("a"))), "cpu")
+    assert told == [None]
+    assert result.reused == 1
+
+
+def test_a_device_that_is_gone_is_warned_of(folder: Path) -> None:
+    _, result = devices_asked_for(folder, timeline(track(shot("a"))), "cpu", warnings=("made on 'cuda' before",))
+    assert result.warnings == ("made on 'cuda' before",)

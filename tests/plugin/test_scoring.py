@@ -2,6 +2,7 @@
 
 import errno
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -170,6 +171,45 @@ def test_relative_media_and_an_output_elsewhere_are_warned_of(folder: Path) -> N
     assert find_on_disk(ours.media_reference.target_url, folder / "out").is_file()
 
 
+class WaitingSource(ClickSource):
+    """Makes a sound only when the WAV of the one before it has been written."""
+
+    def __init__(self, media: Path) -> None:
+        super().__init__()
+        self.media = media
+        self.in_vain = False
+
+    def generate(self, requests: Any, progress: Progress | None = None) -> Iterator[Any]:
+        for number, outcome in enumerate(super().generate(requests, progress)):
+            for _ in range(2000):
+                self.in_vain = len(list(self.media.glob("*.wav"))) < number
+                if not self.in_vain:
+                    break
+                time.sleep(0.01)
+            yield outcome
+
+
+def test_sounds_are_written_while_the_next_are_made(folder: Path) -> None:
+    source = WaitingSource(folder / "cut_scored.media")
+    score(timeline(track(shot("a"), shot("b"))), folder, source)
+    assert len(waves(folder)) == 2
+    assert not source.in_vain
+
+
+def test_a_disk_that_is_full_stops_the_work_that_goes_on_meanwhile(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr("v2s_plugin.sound_files.SoundFolder.deliver", full)
+    source = ClickSource()
+    cut = timeline(track(*[shot("a", start) for start in range(40)]))
+    with pytest.raises(OutputError, match="the disk is full"):
+        score(cut, folder, source)
+    assert names_in(folder) == ["a.mp4", "b.mp4", "cut.otio", "cut_scored.media"]
+
+
 # ---- what goes wrong
 
 
@@ -282,7 +322,7 @@ def test_the_device_is_opened_only_where_something_is_to_be_made(folder: Path) -
     cut = timeline(track(shot()))
     score(cut, folder, ClickSource())
 
-    def no_device() -> Any:
+    def no_device(**_: Any) -> Any:
         raise DeviceError("no GPU")
 
     wanted = ScoreOptions(plan=options(sound="dog"), bundle=BUNDLE, force=True)

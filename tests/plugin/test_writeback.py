@@ -137,7 +137,8 @@ def test_the_clip_remembers_what_made_it(folder: Path) -> None:
     assert ours.name == "shot 1 (dog)"
     assert (facts["key"], facts["seed"], facts["sound"]) == (job.key, str(job.seed), "dog")
     assert (facts["bundle"], facts["bundle_digest"]) == (BUNDLE.name, BUNDLE.digest)
-    assert facts["takes"]["take 2"] == {"take": 2, "sha256": "02", "length": 48_000, "rate": 48_000, "gain_db": 0.0}
+    take = {"take": 2, "sha256": "02", "length": 48_000, "rate": 48_000, "gain_db": 0.0, "device": ""}
+    assert facts["takes"]["take 2"] == take
     assert result.tracks[-1].metadata["v2s"]["generated"] is True
 
 

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
+from v2s_engine.sampling.pace import PIECE_LENGTH, Pace
 from v2s_engine.sampling.sampler import Codes, Floats, Row, Sampler, SamplerState
 
 T = TypeVar("T")
-
-PIECE_LENGTH = 8 * FRAME_LENGTH
-"""Samples that one call of a sampler makes at most (half a second): between calls a job can be stopped."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,26 +52,32 @@ def sample_lockstep(
     called after each piece of a job; what it raises ends the sampling.
     """
     active: list[_Active[T]] = []
+    pace = Pace(sampler)
     while True:
-        while len(active) < rows and (drawn := draw(not active)) is not None:
-            tag, job = drawn
-            active.append(_Active(tag, job, sampler.start([job.row]), []))
+        # Only where those at hand stand at the edge of a frame: rows at the same phase go through a sampler together.
+        if not active or active[0].done % FRAME_LENGTH == 0:
+            while len(active) < rows and (drawn := draw(not active)) is not None:
+                tag, job = drawn
+                active.append(_Active(tag, job, sampler.start([job.row]), []))
         if not active:
             return
-        _advance(sampler, active, on_piece)
+        _advance(sampler, active, pace, on_piece)
         for finished in [each for each in active if each.done >= each.job.length]:
             active.remove(finished)
             yield finished.tag, np.concatenate(finished.pieces)[: finished.job.length]
 
 
-def _advance(sampler: Sampler, active: list[_Active[T]], on_piece: Callable[[T, int], None]) -> None:
-    # Whole conditioning vectors, even beyond a row's end: rows at the same phase go through the sampler together.
+def _advance(sampler: Sampler, active: list[_Active[T]], pace: Pace, on_piece: Callable[[T, int], None]) -> None:
+    # Whole conditioning vectors at a row's end, even beyond it: see above.
     step = sampler.config.conditioning_length
-    length = min(PIECE_LENGTH, *(steps_covering(each.job.length - each.done, step) * step for each in active))
+    length = pace.length(active[0].done, len(active))
+    length = min(length, *(steps_covering(each.job.length, step) * step - each.done for each in active))
     for each in active:
         length = min(length, _enter_window(each, sampler.config.encoder_window_length))
-    conditioning = np.stack([_vectors(sampler, each, length) for each in active])
-    codes, state = sampler.generate(SamplerState.join([each.state for each in active]), conditioning, length)
+    conditioning = np.stack([_vectors(step, each, length) for each in active])
+    state = SamplerState.join([each.state for each in active])
+    with pace.timed(length, len(active)):
+        codes, state = sampler.generate(state, conditioning, length)
     for index, each in enumerate(active):
         each.state = state.select([index])
         each.pieces.append(codes[index])
@@ -92,8 +96,6 @@ def _enter_window(each: _Active[T], window_length: int) -> int:
     return window_length - inside
 
 
-def _vectors(sampler: Sampler, each: _Active[T], length: int) -> NDArray[np.float32]:
+def _vectors(step: int, each: _Active[T], length: int) -> NDArray[np.float32]:
     """The vectors that cover the next piece."""
-    step = sampler.config.conditioning_length
-    first = each.done // step
-    return each.job.conditioning[first : first + length // step]
+    return each.job.conditioning[each.done // step : steps_covering(each.done + length, step)]

@@ -129,11 +129,15 @@ class Sampler(Protocol):
 
     @property
     def name(self) -> str:
-        """`cpu`, `cuda` or `reference`."""
+        """`cpu`, `cuda`, `onnx` or `reference`."""
 
     @property
     def config(self) -> ModelConfig:
         """Options of the model that it runs."""
+
+    @property
+    def most_rows(self) -> int:
+        """Rows worth giving it side by side: more of them do not go faster (docs/performance.md)."""
 
     def start(self, rows: Sequence[Row]) -> SamplerState:
         """The state before the first sample of these rows."""

@@ -14,18 +14,16 @@ from v2s_engine.sampling.sampler import Sampler
 
 T = TypeVar("T")
 
-ROWS = 8
-"""Sounds side by side; more do not go faster on a CPU (benchmarks/cpu_sampler.py)."""
-
 
 def sampled_sounds(
     sampler: Sampler, jobs: Iterable[tuple[T, RowJob]], on_piece: Callable[[T, int], None] = lambda tag, done: None
 ) -> Iterator[tuple[T, NDArray[np.float32]]]:
     """Each job's tag with its sound `[length]` at 16 kHz, before any gain, as they are finished.
 
-    `on_piece(tag, samples made)` is called after every half second or less; what it raises ends the sampling.
+    `on_piece(tag, samples made)` is called after every call of the sampler (about a tenth of a second); what it raises
+    ends the sampling.
     """
     waiting = iter(jobs)
-    finished = sample_lockstep(sampler, lambda wait: next(waiting, None), ROWS, on_piece)
+    finished = sample_lockstep(sampler, lambda wait: next(waiting, None), sampler.most_rows, on_piece)
     for tag, codes in finished:
         yield tag, decode_codes(codes, sampler.config)

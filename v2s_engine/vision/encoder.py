@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 
 from v2s_engine.envelope import SILENCE_DBFS, Envelope
 from v2s_engine.errors import BundleDamagedError
-from v2s_engine.grid import ENVELOPES_PER_FRAME
 from v2s_engine.progress import Progress
 from v2s_engine.video import read_pictures
+from v2s_engine.vision.chunks import checked
 from v2s_engine.vision.features import CHANNELS, NETWORK_SIZE, PICTURE_SIZE, Looks, observe
 from v2s_engine.vision.session import CPU, open_session
 
 CHUNK = 64
 """Pictures that go through the network at once, besides their context."""
+
+FIRST_CHUNK = 2
+"""The same at a clip's start, so that its sound can begin before the clip is looked at to its end: a frame of sound
+wants the envelope of two pictures (`ENVELOPE_WINDOW`)."""
 
 FEATURES, LOUDNESS, ONSET = "features", "loudness", "onset"
 """Names of the model's input `[T, 8, 64, 64]` and outputs `[T, 4]`."""
@@ -78,30 +82,39 @@ class Encoder:
         self, pictures: Iterable[NDArray[np.uint8]], count: int, progress: Progress | None = None, item: str = ""
     ) -> Envelope:
         """The envelope for `count` pictures `[128, 128, 3]` that come 64 ms apart: `4 · count` steps."""
-        progress = progress or Progress()
-        loudness = np.full(count * ENVELOPES_PER_FRAME, SILENCE_DBFS, np.float32)
-        onset = np.zeros(count * ENVELOPES_PER_FRAME, np.float32)
-        done = 0
-        for heard, starts in self._told(observe(pictures, chunk=self._chunk)):
-            steps = slice(done * ENVELOPES_PER_FRAME, (done + len(heard)) * ENVELOPES_PER_FRAME)
-            loudness[steps], onset[steps] = heard.reshape(-1), starts.reshape(-1)
-            done += len(heard)
-            progress.step("encode", done, count, item)
-        return Envelope(np.clip(loudness, SILENCE_DBFS, 0.0), np.clip(onset, 0.0, 1.0))
+        return Envelope.join(self._parts(pictures, count, progress or Progress(), item))
 
-    def _told(self, chunks: Iterable[Looks]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    def parts(self, path: Path, times: Sequence[Fraction], progress: Progress | None = None) -> Iterator[Envelope]:
+        """`envelope` in parts, each as soon as enough pictures have been seen; the same bits.
+
+        The first part, of 2 pictures, is told after these and their context: 17 pictures, about a second of film.
+        """
+        pictures = read_pictures(path, times, width=PICTURE_SIZE, height=PICTURE_SIZE)
+        return self._parts(pictures, len(times), progress or Progress(), path.name)
+
+    def _parts(
+        self, pictures: Iterable[NDArray[np.uint8]], count: int, progress: Progress, item: str
+    ) -> Iterator[Envelope]:
+        done = 0
+        for loudness, onset in self._told(observe(checked(pictures, progress), chunk=1)):
+            done += len(loudness)
+            progress.step("encode", done, count, item)
+            yield Envelope(np.clip(loudness.reshape(-1), SILENCE_DBFS, 0.0), np.clip(onset.reshape(-1), 0.0, 1.0))
+
+    def _told(self, looks: Iterable[Looks]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Loudness and onset `[n, 4]` for picture after picture, each with its whole context around it."""
-        held, before = Looks.empty(), 0  # `before` of the held pictures are done and only context
-        for chunk in chunks:
-            held = Looks.join([held, chunk])
+        held: list[Looks] = []
+        before, wanted = 0, min(FIRST_CHUNK, self._chunk)  # `before` of the held pictures are done and only context
+        for look in looks:
+            held.append(look)
             ready = len(held) - self.context
-            if ready > before:
+            if ready - before == wanted:
                 yield self._run(held, before, ready)
                 kept = max(0, ready - self.context)
-                held, before = held[kept:], ready - kept
+                held, before, wanted = held[kept:], ready - kept, self._chunk
         if len(held) > before:
             yield self._run(held, before, len(held))
 
-    def _run(self, looks: Looks, begin: int, end: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        loudness, onset = self._session.run([LOUDNESS, ONSET], {FEATURES: looks.network_input()})
+    def _run(self, held: list[Looks], begin: int, end: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        loudness, onset = self._session.run([LOUDNESS, ONSET], {FEATURES: Looks.join(held).network_input()})
         return loudness[begin:end], onset[begin:end]

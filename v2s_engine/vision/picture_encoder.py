@@ -20,17 +20,18 @@ from numpy.typing import NDArray
 from v2s_engine.errors import BundleDamagedError, UsageError
 from v2s_engine.options import ModelConfig, VisualConfig
 from v2s_engine.progress import Progress
-from v2s_engine.vision.chunks import chunked
+from v2s_engine.vision.chunks import checked, chunked
 from v2s_engine.vision.flow import Flow, open_flow
 from v2s_engine.vision.flow_stack import FlowStacks
 from v2s_engine.vision.framing import read_framed
-from v2s_engine.vision.session import CPU, open_session
+from v2s_engine.vision.session import CPU, open_session, run_bound
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 CHUNK = 4
-"""Pictures that go through the networks at once. More cost memory and no time is won on a CPU."""
+"""Pictures that go through the networks at once. More cost memory and no time is won on a CPU. The first goes alone, so
+that sound can begin after it."""
 
 PICTURES, FLOW, FEATURES, STATE = "pictures", "flow", "features", "state"
 """Names of the models' inputs and outputs."""
@@ -48,7 +49,13 @@ class PictureEncoder:
     """The networks of a bundle whose conditioning is `frame`, `sequence` or `flow`. Raises as `open_session`.
 
     `state_path` is `conditioning.onnx`, or None for `frame`; `threads` is how many threads a network may use. How a
-    clip is cut into chunks does not show in the result beyond the rounding of sums. Raises `BundleDamagedError` where a
+    clip is cut into chunks does not show in the result beyond the rounding of sums.
+
+    On a GPU its networks run with ONNX Runtime's I/O binding, but features come back through host memory even where
+    the sampler runs on the same GPU: 16 kB for 64 ms of sound at the paper's size. Conditioning stays one kind of array
+    for all samplers so, and encoder and sampler, two threads on two streams, need no order between them on the GPU.
+
+    Raises `BundleDamagedError` where a
     model is not the one that `config` speaks of, or was exported with another flow than is measured here, and for
     `flow` the errors of `open_flow`.
     """
@@ -89,7 +96,11 @@ class PictureEncoder:
         `times` are seconds from the file's first picture; falling for a reversed clip. Raises the errors of
         `read_pictures`, and `CancelledError`.
         """
-        return self._joined(self._chunks(self._framed(path, times), len(times), progress, path.name))
+        return self._joined(self.parts(path, times, progress))
+
+    def parts(self, path: Path, times: Sequence[Fraction], progress: Progress | None = None) -> Iterator[_Floats]:
+        """`features` in parts `[n, V]`, each as soon as its pictures have been seen; the first is of one picture."""
+        return self._chunks(self._framed(path, times), len(times), progress, path.name)
 
     def features_of(self, pictures: Iterable[_Pictures], progress: Progress | None = None) -> _Floats:
         """Features `[N, V]` of N pictures `[S, S, 3]` that come 64 ms apart."""
@@ -100,7 +111,7 @@ class PictureEncoder:
         """The same, in stretches of `encoder_window` pictures; the last one is as long as what is left."""
         held: list[_Floats] = []
         count, each = 0, self.config.encoder_window
-        for chunk in self._chunks(self._framed(path, times), len(times), progress, path.name):
+        for chunk in self.parts(path, times, progress):
             held.append(chunk)
             count += len(chunk)
             while count >= each:
@@ -114,7 +125,7 @@ class PictureEncoder:
         """The state `[d]` that a whole window of features `[T, V]` gives. Raises `UsageError` where there is none."""
         if self._state is None:
             raise UsageError("the conditioning frame has no state: give the sampler the features themselves")
-        state: _Floats = self._state.run([STATE], {FEATURES: features})[0][0]
+        state: _Floats = run_bound(self._state, {FEATURES: features}, STATE).numpy()[0]
         return state
 
     def _framed(self, path: Path, times: Sequence[Fraction]) -> Iterable[_Pictures]:
@@ -128,8 +139,8 @@ class PictureEncoder:
         self, pictures: Iterable[_Pictures], count: int, progress: Progress | None, item: str = ""
     ) -> Iterator[_Floats]:
         progress, done = progress or Progress(), 0
-        for inputs in self._inputs(pictures):
-            features: _Floats = self._encoder.run([FEATURES], inputs)[0]
+        for inputs in self._inputs(checked(pictures, progress)):
+            features: _Floats = run_bound(self._encoder, inputs, FEATURES).numpy()
             done += len(features)
             progress.step("encode", done, count, item)
             yield features
@@ -137,10 +148,11 @@ class PictureEncoder:
     def _inputs(self, pictures: Iterable[_Pictures]) -> Iterator[dict[str, NDArray[np.generic]]]:
         """What the network is given, `chunk` pictures at a time."""
         if self._flow is None:
-            for some in chunked(pictures, self._chunk):
+            for some in chunked(pictures, self._chunk, first=1):
                 yield {PICTURES: np.stack(some)}
             return
-        for pairs in chunked(_with_stacks(pictures, self._flow.restarted(), self._visual.flow_stack), self._chunk):
+        stacks = _with_stacks(pictures, self._flow.restarted(), self._visual.flow_stack)
+        for pairs in chunked(stacks, self._chunk, first=1):
             yield {
                 PICTURES: np.stack([picture for picture, _ in pairs]),
                 FLOW: np.stack([stack for _, stack in pairs]),

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from v2s_engine.errors import BundleDamagedError, BundleNotFoundError, DeviceError
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, OrtValue
 
 CPU = ("CPUExecutionProvider",)
 """Execution providers of a machine without a GPU."""
+
+CUDA = ("CUDAExecutionProvider",)
+"""Execution providers of a machine with an NVIDIA GPU. Not yet run on a GPU."""
+
+_OPTIONS = {CUDA[0]: {"cudnn_conv_algo_search": "HEURISTIC"}}
+"""By provider. By default cuDNN's algorithms are timed and the fastest is taken: another one each time, other bits."""
 
 _ONLY_ERRORS = 3
 
@@ -24,8 +33,8 @@ def available_providers() -> tuple[str, ...]:
     return tuple(onnxruntime.get_available_providers())
 
 
-def open_session(path: Path, providers: Sequence[str] = CPU, threads: int = 1) -> InferenceSession:
-    """Open an ONNX model on exactly the execution providers asked for.
+def open_session(model: Path | bytes, providers: Sequence[str] = CPU, threads: int = 1) -> InferenceSession:
+    """Open an ONNX model, a file or its content, on exactly the execution providers asked for.
 
     `threads` is how many threads one operation may use; 0 leaves it to ONNX Runtime. Raises `DeviceError` where a
     provider is not there or does not start, `BundleNotFoundError` and `BundleDamagedError` for the file.
@@ -38,16 +47,20 @@ def open_session(path: Path, providers: Sequence[str] = CPU, threads: int = 1) -
             f"ONNX Runtime has no {', '.join(missing)} here; it has: {', '.join(known)}. "
             "Choose another device, or install the onnxruntime package for this one"
         )
-    if not path.is_file():
-        raise BundleNotFoundError(f"no encoder at {path}; wanted a bundle's {path.name}: export it again")
+    if isinstance(model, Path) and not model.is_file():
+        raise BundleNotFoundError(f"no encoder at {model}; wanted a bundle's {model.name}: export it again")
+    what = model if isinstance(model, Path) else "a model made in memory"
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
     options.log_severity_level = _ONLY_ERRORS
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+        given_as = str(model) if isinstance(model, Path) else model
+        wanted = [(name, _OPTIONS.get(name, {})) for name in providers]
+        session = onnxruntime.InferenceSession(given_as, options, providers=wanted)
     except Exception as error:  # ONNX Runtime's own classes share no base but Exception
-        raise BundleDamagedError(f"{path} is not a model that ONNX Runtime reads: {error}") from error
+        raise BundleDamagedError(f"{what} is not a model that ONNX Runtime reads: {error}") from error
     given = session.get_providers()
     if refused := [name for name in providers if name not in given]:
         raise DeviceError(
@@ -55,3 +68,18 @@ def open_session(path: Path, providers: Sequence[str] = CPU, threads: int = 1) -
             "Check the driver and its libraries, or choose another device"
         )
     return session
+
+
+def run_bound(session: InferenceSession, inputs: Mapping[str, NDArray[np.generic]], output: str) -> OrtValue:
+    """One output of a network, left on the device that the network runs on.
+
+    By ONNX Runtime's I/O binding: `numpy()` of what is returned brings it to host memory, and PyTorch takes it over
+    where it is with `torch.from_dlpack`. Not yet run on a GPU.
+    """
+    binding = session.io_binding()
+    held = {name: np.ascontiguousarray(array) for name, array in inputs.items()}  # bound as it lies, not copied
+    for name, array in held.items():
+        binding.bind_cpu_input(name, array)
+    binding.bind_output(output, "cuda" if CUDA[0] in session.get_providers() else "cpu")
+    session.run_with_iobinding(binding)
+    return binding.get_outputs()[0]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from v2s_engine.sampling.choose import Choice
     from v2s_plugin.jobs import ClipJob, Skip
     from v2s_plugin.scoring import ScoreResult
     from v2s_plugin.writeback import ScoredJob
@@ -60,10 +61,21 @@ def job_answer(job: ClipJob) -> dict[str, Any]:
 def sound_answer(sound: ScoredJob) -> dict[str, Any]:
     """One finished sound as JSON."""
     takes = [
-        {"take": take.take, "path": str(take.path), "gain_db": take.gain_db, "reused": take.reused}
+        {
+            "take": take.take,
+            "path": str(take.path),
+            "gain_db": take.gain_db,
+            "reused": take.reused,
+            "device": take.device or None,
+        }
         for take in sound.takes
     ]
     return job_answer(sound.job) | {"takes": takes}
+
+
+def choice_answer(choice: Choice) -> dict[str, Any]:
+    """Why a device was chosen, as JSON; speeds in samples per second of all sounds together."""
+    return {"device": choice.device, "reason": choice.reason, "speeds": dict(choice.speeds)}
 
 
 def score_answer(result: ScoreResult) -> dict[str, Any]:
@@ -73,6 +85,7 @@ def score_answer(result: ScoreResult) -> dict[str, Any]:
         "bundle": result.bundle_name,
         "media": str(result.media_folder),
         "device": result.device_name,
+        "choice": choice_answer(result.choice) if result.choice else None,
         "made": result.made,
         "reused": result.reused,
         "sounds": [sound_answer(sound) for sound in result.scored],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,7 @@ def demo_command(
     )
     source = copy_demo(folder.absolute(), force=force)
     with watched_progress() as progress:
-        result = score_file(source, options, lambda: open_pipeline(model, device), progress)
+        result = score_file(source, options, partial(open_pipeline, model, device), progress)
         preview = source.with_name("demo_scored.mp4")
         render_preview(result.timeline, source.parent, preview, progress)
     say_result(result)

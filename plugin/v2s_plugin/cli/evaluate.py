@@ -176,12 +176,13 @@ def _evaluate_bundle(sounds: Path, bundle: str, manifest: Path | None, *, seed: 
     from v2s_plugin.engine import check_device
 
     model = load_bundle(bundle)
-    sampler = open_sampler(load_folded(model.sampler_path, model.config), check_device(device))
+    place = check_device(device)
     if manifest:
         held = read_held(sounds, model.sound_classes, manifest)
     else:
         present = tuple(name for name in model.sound_classes if (sounds / name).is_dir())
         held = read_library(sounds, classes=present).recordings
+    sampler = open_sampler(load_folded(model.sampler_path, model.config), place, sounds=len(held))
     results = measure_following(sampler, held, temperature=model.temperature, seed=seed)
     summary = _summary(results)
     if as_json:

@@ -33,5 +33,8 @@ ExistingOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[
-    str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to make the sounds; never another one instead.")
+    str,
+    typer.Option(
+        "--device", metavar="auto|cpu|cuda|onnx", help="Where to make the sounds; auto: where it goes fastest."
+    ),
 ]

@@ -40,6 +40,8 @@ def say_result(result: ScoreResult) -> None:
     again = f", {result.reused} of them from an earlier run" if result.reused else ""
     device = f" on {result.device_name}" if result.device_name else ""
     say(f"{counted(len(result.scored), 'sound')} in {counted(takes, 'take')}{again}{device}: {result.media_folder}")
+    if result.choice:
+        say(f"made on {result.choice.device}: {result.choice.reason}")
     for sound in result.scored:
         for take in sound.takes:
             if take.gain_db:

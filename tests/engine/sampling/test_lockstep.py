@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from v2s_engine.errors import CancelledError
-from v2s_engine.grid import ENVELOPE_LENGTH
+from v2s_engine.grid import ENVELOPE_LENGTH, FRAME_LENGTH
 from v2s_engine.options import ModelConfig
-from v2s_engine.sampling.lockstep import PIECE_LENGTH, RowJob, sample_lockstep
+from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
+from v2s_engine.sampling.pace import PIECE_LENGTH
 from v2s_engine.sampling.sampler import Codes, Floats, Row, SamplerState, check_call
 
 CONFIG = ModelConfig(("dog",), hidden_size=1, mlp_size=1)
@@ -21,7 +22,8 @@ class EchoSampler:
     config = CONFIG
 
     def __init__(self) -> None:
-        self.most_rows = 0
+        self.most_rows = self.calls = 0
+        self.phases: list[list[int]] = []
 
     def start(self, rows: Sequence[Row]) -> SamplerState:
         count = len(rows)
@@ -36,6 +38,8 @@ class EchoSampler:
     def generate(self, state: SamplerState, conditioning: Floats, length: int) -> tuple[Codes, SamplerState]:
         check_call(CONFIG, state, conditioning, length)
         self.most_rows = max(self.most_rows, len(state))
+        self.calls += 1
+        self.phases.append((state.position % FRAME_LENGTH).tolist())
         phase = state.position % ENVELOPE_LENGTH
         indices = (phase[:, None] + np.arange(length)) // ENVELOPE_LENGTH
         codes = np.take_along_axis(conditioning[:, :, 0], indices, axis=1).astype(np.uint8)
@@ -83,10 +87,23 @@ def test_progress_counts_up_and_can_stop_the_work() -> None:
 
     def on_piece(tag: int, done: int) -> None:
         seen.append(done)
-        if len(seen) == 2:
+        if len(seen) == 4:
             raise CancelledError("stop")
 
+    sampler = EchoSampler()
     waiting = iter([(1, job(5 * PIECE_LENGTH))])
     with pytest.raises(CancelledError):
-        list(sample_lockstep(EchoSampler(), lambda wait: next(waiting, None), 1, on_piece))
-    assert seen == [PIECE_LENGTH, 2 * PIECE_LENGTH]
+        list(sample_lockstep(sampler, lambda wait: next(waiting, None), 1, on_piece))
+    assert seen == sorted(set(seen))
+    assert len(seen) == 4 == sampler.calls
+    assert seen[0] < FRAME_LENGTH  # nothing is known of its speed yet
+
+
+def test_rows_join_at_the_edge_of_a_frame_where_they_share_a_phase() -> None:
+    """A sampler takes rows at one phase together: a job that comes late waits for the frame's end, not for more."""
+    late = [(1, job(40_000)), None, (2, job(5_000)), (3, job(700)), *[None] * 9]
+    sampler = EchoSampler()
+    finished = dict(sample_lockstep(sampler, lambda wait: late.pop(0) if late else None, 4, lambda tag, done: None))
+    assert sorted(finished) == [1, 2, 3]
+    assert sampler.most_rows == 3
+    assert all(len(set(phases)) == 1 for phases in sampler.phases)
