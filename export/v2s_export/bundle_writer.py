@@ -30,7 +30,7 @@ from v2s_engine.digest import file_digest
 from v2s_engine.errors import OutputError
 from v2s_engine.options import ModelConfig
 from v2s_engine.sampling.fold import fold_weights
-from v2s_engine.sampling.weights import Precision
+from v2s_engine.sampling.weights import FoldedWeights, Precision
 from v2s_export.card import model_card
 
 
@@ -56,8 +56,12 @@ class BundleContent:
     visual: Mapping[str, Any] = field(default_factory=dict)
     """Where the visual encoder's weights came from, their digests, and its precision."""
     temperature: float = 1.0
+    folded: FoldedWeights | None = None
+    """`sampler_parameters` folded, where that has been done before: it takes a while for large models."""
     precision: Precision = "fp16"
-    """How the folded weights are stored; arithmetic is always float32."""
+    """How the folded weights are stored, and so what every machine computes with."""
+    rounding: Mapping[str, Any] = field(default_factory=dict)
+    """What that precision costs, and which others cost too much: `PrecisionChoice.to_json`."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """How it was trained: steps, samples, hardware."""
     material: list[dict[str, Any]] = field(default_factory=list)
@@ -91,7 +95,8 @@ def write_bundle(content: BundleContent, folder: Path, *, force: bool = False) -
 
 
 def _write_files(content: BundleContent, folder: Path) -> None:
-    fold_weights(content.sampler_parameters, content.config).save(folder / SAMPLER, content.precision)
+    folded = content.folded or fold_weights(content.sampler_parameters, content.config)
+    folded.save(folder / SAMPLER, content.precision)
     trainable = {f"sampler.{name}": value for name, value in content.sampler_parameters.items()}
     trainable |= {f"encoder.{name}": value for name, value in content.encoder_parameters.items()}
     # Half precision: fine-tuning starts from here, and a rounding of 1/2048 is far below one step of it.
@@ -114,6 +119,8 @@ def _write_files(content: BundleContent, folder: Path) -> None:
         "quality": dict(content.quality),
         "material": content.material,
     }
+    if content.rounding:
+        description["rounding"] = dict(content.rounding)
     if content.visual:
         description["visual"] = dict(content.visual)
     text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"

@@ -174,8 +174,21 @@ def _sizes(config: ModelConfig, description: Mapping[str, Any]) -> Iterator[str]
         yield f"Trained for {training.get('steps', '?')} steps on {hours:.1f} hours of sound, repeats counted{start}"
     precision = description.get("precision", "fp32")
     yield f"Weights stored in {precision}, sampled at temperature {description['temperature']}"
+    yield from rounding_lines(description)
     for name, digest in (description.get("files") or {}).items():
         yield f"`{name}`, SHA-256 {digest}"
+
+
+def rounding_lines(description: Mapping[str, Any]) -> Iterator[str]:
+    """What storing the sampler's weights in fewer bits costs, a line for each precision that was tried."""
+    rounding = description.get("rounding") or {}
+    for precision, nats in rounding.get("nats_per_sample", {}).items():
+        taken = "" if precision == description["precision"] else "; not taken"
+        yield (
+            f"Rounded to {precision}, what a sample is drawn from moves by {nats['mean']:.2g} nats (Kullback-Leibler "
+            f"divergence from fp32, mean over {rounding['samples']:,} samples: {rounding['measured_on']}; the worst "
+            f"sample {nats['worst']:.2g}, allowed in the mean {rounding['max_nats_per_sample']:g}){taken}"
+        )
 
 
 def _bullets(lines: Iterator[str]) -> str:

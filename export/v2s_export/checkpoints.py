@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,12 +11,15 @@ from v2s_engine.bundle import Bundle
 from v2s_engine.errors import UsageError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig
-from v2s_engine.sampling.weights import Precision
+from v2s_engine.sampling.fold import fold_weights
 from v2s_engine.train.checkpoint import Checkpoint, check_encoder, read_checkpoint
 from v2s_engine.train.parameters import numpy_parameters
 from v2s_export.bundle_writer import BundleContent, write_bundle
 from v2s_export.exported_encoder import ExportedEncoder, VisualWeights, export_timing, export_visual, json_object
+from v2s_export.onnx_file import OnnxPrecision
 from v2s_export.parity import Parity
+from v2s_export.passages import EncoderFiles
+from v2s_export.precision import PrecisionOptions, choose_precision
 from v2s_export.quality import bundle_quality
 
 
@@ -32,8 +35,8 @@ class ExportOptions:
     summary: str
     licence: str
     temperature: float
-    precision: str
-    """How the sampler's weights are stored: one of `Precision`."""
+    precision: PrecisionOptions = field(default_factory=PrecisionOptions)
+    """How the sampler's weights are stored."""
     timing: Path | None = None
     """For `envelope`: weights of `v2s train-timing`, encoder.safetensors; its report.json lies beside it."""
     weights: str | None = None
@@ -41,7 +44,7 @@ class ExportOptions:
     motion_weights: str | None = None
     """For `flow`: weights of the motion network: a path, or `random[:SEED]`."""
     encoder_precision: str = "fp32"
-    """What encoder.onnx computes in: one of `Precision`."""
+    """What encoder.onnx computes in: one of `OnnxPrecision`."""
     parity_clip: Path | None = None
     """A clip on whose pictures ONNX Runtime is held against PyTorch; None: a rendered scene."""
     quality: Path | None = None
@@ -50,15 +53,14 @@ class ExportOptions:
 
 
 def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
-    """Write a bundle and check its encoder against PyTorch.
+    """Write a bundle; checks its encoder against PyTorch, and what rounding the sampler's weights costs.
 
     RAFT is always exported with torchvision's weights, as those are what it is run with. Raises `UsageError` where the
-    options do not fit the checkpoint's conditioning, or name another visual encoder than it learned from,
-    `BundleDamagedError` for files that are not what they should be, `OutputError` where the folder exists, and the
-    errors of media for the parity clip.
+    options do not fit the checkpoint's conditioning, or name another visual encoder than it learned from, or where
+    `choose_precision` finds the precision too coarse, `BundleDamagedError` for files that are not what they should be,
+    `OutputError` where the folder exists, and the errors of media for the parity clip.
     """
-    precision = _precision("--precision", options.precision)
-    encoder_precision = _precision("--encoder-precision", options.encoder_precision)
+    encoder_precision = _encoder_precision(options.encoder_precision)
     quality = bundle_quality(json_object(options.quality)) if options.quality else {}
     checkpoint = read_checkpoint(options.sampler)
     config = checkpoint.config
@@ -69,10 +71,14 @@ def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
         encoder = _export_encoder(options, encoder_precision, sampler, Path(folder))
         if encoder.visual:
             check_encoder(checkpoint, encoder.visual["encoder_digest"], options.sampler)
+        parameters = numpy_parameters(sampler)
+        folded = fold_weights(parameters, config)
+        looks = EncoderFiles(encoder.onnx, encoder.state_onnx)
+        choice = choose_precision(folded, options.precision, looks, options.temperature)
         content = BundleContent(
             name=options.name,
             config=config,
-            sampler_parameters=numpy_parameters(sampler),
+            sampler_parameters=parameters,
             encoder_parameters=encoder.parameters,
             encoder_onnx=encoder.onnx,
             state_onnx=encoder.state_onnx,
@@ -80,7 +86,9 @@ def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
             summary=options.summary,
             licence=options.licence,
             temperature=options.temperature,
-            precision=precision,
+            folded=choice.weights,
+            precision=choice.weights.precision,
+            rounding=choice.to_json(),
             training=_training(checkpoint),
             material=checkpoint.material,
             encoder_training=encoder.training,
@@ -94,7 +102,9 @@ def _training(checkpoint: Checkpoint) -> dict[str, Any]:
     return {"steps": checkpoint.step, "samples": checkpoint.samples, **started}
 
 
-def _export_encoder(options: ExportOptions, precision: Precision, sampler: SampleRNN, folder: Path) -> ExportedEncoder:
+def _export_encoder(
+    options: ExportOptions, precision: OnnxPrecision, sampler: SampleRNN, folder: Path
+) -> ExportedEncoder:
     if options.timing is not None:
         return export_timing(options.timing, folder, options.parity_clip)
     assert options.weights is not None  # noqa: S101 - `_check_fit` saw to it
@@ -124,9 +134,9 @@ def _check_fit(options: ExportOptions, config: ModelConfig) -> None:
         )
 
 
-def _precision(option: str, value: str) -> Precision:
-    for known in get_args(Precision):
+def _encoder_precision(value: str) -> OnnxPrecision:
+    for known in get_args(OnnxPrecision):
         if known == value:
-            found: Precision = known
+            found: OnnxPrecision = known
             return found
-    raise UsageError(f"{option} must be one of {', '.join(get_args(Precision))}; got {value!r}")
+    raise UsageError(f"--encoder-precision must be one of {', '.join(get_args(OnnxPrecision))}; got {value!r}")

@@ -18,7 +18,6 @@ from v2s_engine.errors import UsageError
 from v2s_engine.model.conditioning import looped
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig, VisualConfig
-from v2s_engine.sampling.weights import Precision
 from v2s_engine.train.timing import REPORT as TIMING_REPORT
 from v2s_engine.vision.features import PICTURE_SIZE, Looks, observe
 from v2s_engine.vision.flow import open_flow
@@ -30,6 +29,7 @@ from v2s_engine.vision.session import available_providers
 from v2s_engine.vision.timing_network import read_network
 from v2s_engine.vision.visual_encoder import VisualEncoder
 from v2s_export.onnx_encoder import export_encoder
+from v2s_export.onnx_file import OnnxPrecision
 from v2s_export.parity import STATE_TOLERANCE, Difference, Parity, difference, feature_difference, measure_parity
 from v2s_export.parity_pictures import Pictures, framed_pictures, squeezed_pictures
 from v2s_export.visual_onnx import export_picture_state, export_visual_encoder
@@ -63,7 +63,7 @@ class VisualWeights:
     """`default`, a path, or `random[:SEED]`."""
     motion: str | None = None
     """A path or `random[:SEED]`; wanted by `flow`, and by no other."""
-    precision: Precision = "fp32"
+    precision: OnnxPrecision = "fp32"
 
 
 def export_timing(weights: Path, folder: Path, parity_clip: Path | None = None) -> ExportedEncoder:
@@ -149,7 +149,7 @@ def _trainable(config: VisualConfig, weights: VisualWeights) -> Parameters:
 
 
 def _feature_differences(
-    got: NDArray[np.float32], wanted: NDArray[np.float32], config: VisualConfig, precision: Precision
+    got: NDArray[np.float32], wanted: NDArray[np.float32], config: VisualConfig, precision: OnnxPrecision
 ) -> list[Difference]:
     """One for each network, as their features may be of quite another size."""
     looks = config.picture_features

@@ -6,12 +6,15 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from v2s_engine.errors import MissingExtraError
 
 if TYPE_CHECKING:
     import torch
+
+OnnxPrecision = Literal["fp32", "fp16"]
+"""What a network computes in; its inputs and outputs are float32 in both."""
 
 OPSET = 18
 """Version of ONNX's operators: old enough for any ONNX Runtime that V2S takes."""

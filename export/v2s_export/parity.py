@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.errors import BundleDamagedError
-from v2s_engine.sampling.weights import Precision
 from v2s_engine.vision.encoder import FEATURES, LOUDNESS, ONSET
 from v2s_engine.vision.session import available_providers, open_session
+from v2s_export.onnx_file import OnnxPrecision
 
 if TYPE_CHECKING:
     from v2s_engine.vision.timing_network import TimingNetwork
@@ -23,7 +23,7 @@ LOUDNESS_TOLERANCE = 0.01
 ONSET_TOLERANCE = 0.001
 """The same for onset strength, which lies within [0, 1]."""
 
-FEATURE_TOLERANCES: dict[Precision, float] = {"fp32": 1e-4, "fp16": 2e-2}
+FEATURE_TOLERANCES: dict[OnnxPrecision, float] = {"fp32": 1e-4, "fp16": 2e-2}
 """The same for features, in parts of the largest one. fp32: sums in another order, over at most 25,088 numbers and 17
 layers; measured are some 1e-6. fp16: each layer rounds to 1/2048, and 17 layers of such errors add up like a walk;
 measured are some 1e-3."""
@@ -101,7 +101,7 @@ def difference(output: str, got: NDArray[np.float32], wanted: NDArray[np.float32
 
 
 def feature_difference(
-    output: str, got: NDArray[np.float32], wanted: NDArray[np.float32], precision: Precision
+    output: str, got: NDArray[np.float32], wanted: NDArray[np.float32], precision: OnnxPrecision
 ) -> Difference:
     """Compare one network's features `[N, V]` of the same pictures; the limit is in parts of the largest."""
     found = difference(output, got, wanted, FEATURE_TOLERANCES[precision] * float(np.abs(wanted).max()))

@@ -9,12 +9,11 @@ from torch import Tensor, nn
 
 from v2s_engine.model.picture_state import PictureState
 from v2s_engine.options import ModelConfig, VisualConfig
-from v2s_engine.sampling.weights import Precision
 from v2s_engine.vision.flow import Flow
 from v2s_engine.vision.motion_network import MotionNetwork
 from v2s_engine.vision.picture_encoder import FEATURES, FLOW, PICTURES, STATE, visual_metadata
 from v2s_engine.vision.picture_network import PictureNetwork
-from v2s_export.onnx_file import write_onnx
+from v2s_export.onnx_file import OnnxPrecision, write_onnx
 
 _EXAMPLE = 2  # pictures that the exporter traces with; one would be taken for a constant
 
@@ -24,7 +23,7 @@ def export_visual_encoder(
     pictures: PictureNetwork,
     motion: MotionNetwork | None,
     path: Path,
-    precision: Precision = "fp32",
+    precision: OnnxPrecision = "fp32",
     *,
     flow: Flow | None = None,
 ) -> Path:

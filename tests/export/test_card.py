@@ -72,6 +72,26 @@ def test_limits_of_the_papers_conditionings_are_told(conditioning: ConditioningN
     assert "SHA-256: " + "cd" * 32 in card
 
 
+def test_what_rounding_costs_is_told_and_what_was_not_taken() -> None:
+    rounding = {
+        "measured_on": "3 recordings",
+        "samples": 50_000,
+        "temperature": 1.0,
+        "max_nats_per_sample": 0.001,
+        "nats_per_sample": {"int8": {"mean": 0.0043, "worst": 0.1}, "bf16": {"mean": 2.1e-5, "worst": 0.001}},
+    }
+    lines = model_card(description(precision="bf16", rounding=rounding)).splitlines()
+    (int8,) = [line for line in lines if line.startswith("- Rounded to int8")]
+    (bf16,) = [line for line in lines if line.startswith("- Rounded to bf16")]
+    assert "moves by 0.0043 nats" in int8
+    assert int8.endswith(
+        "mean over 50,000 samples: 3 recordings; the worst sample 0.1, allowed in the mean 0.001); not taken"
+    )
+    assert "moves by 2.1e-05 nats" in bf16
+    assert bf16.endswith("allowed in the mean 0.001)")
+    assert "Rounded" not in model_card(description())
+
+
 def test_a_bundle_that_obeys_cues_says_so() -> None:
     assert "A marker `v2s:cue` says it better" in model_card(description())
 

@@ -17,6 +17,7 @@ from v2s_engine.options import ConditioningName, ModelConfig
 from v2s_engine.train.checkpoint import Checkpoint, write_checkpoint
 from v2s_engine.vision.visual_encoder import open_visual_encoder
 from v2s_export.checkpoints import ExportOptions, export_checkpoints
+from v2s_export.precision import PrecisionOptions
 from v2s_plugin.cli import main
 
 torch.set_num_threads(1)
@@ -34,7 +35,7 @@ def checkpoint(folder: Path, config: ModelConfig, encoder_digest: str | None = N
 
 
 def options(ckpt: Path, **given: Any) -> ExportOptions:
-    common = {"summary": "", "licence": "CC0-1.0", "temperature": 0.9, "precision": "fp16"}
+    common = {"summary": "", "licence": "CC0-1.0", "temperature": 0.9, "precision": PrecisionOptions("fp16")}
     return ExportOptions(name="new", sampler=ckpt, output=ckpt.parent / "new", **(common | given))
 
 
@@ -50,6 +51,8 @@ def test_a_checkpoint_of_flow_becomes_a_bundle(tmp_path: Path, capsys: pytest.Ca
     assert "features within" in said.err
     assert "state within" in said.err
     assert "by CPUExecutionProvider; ONNX Runtime has" in said.err
+    assert "the sampler's weights are stored in int8" in said.err
+    assert "8 sounds of 0.5 s that the model made itself" in said.err
     bundle = load_bundle(str(tmp_path / "new"))
     visual = bundle.description["visual"]
     assert (visual["picture_weights"], visual["encoder_precision"]) == ("random:1, not trained", "fp16")
@@ -72,7 +75,11 @@ def test_a_checkpoint_of_flow_becomes_a_bundle(tmp_path: Path, capsys: pytest.Ca
         ("flow", {"weights": "random"}, "takes --weights and --motion-weights; got --weights"),
         ("envelope", {"weights": "random"}, "'envelope', which takes --timing; got --weights"),
         ("envelope", {"timing": Path("e"), "encoder_precision": "fp16"}, "always fp32"),
-        ("frame", {"weights": "random", "encoder_precision": "fp8"}, "--encoder-precision must be one of fp32, fp16"),
+        (
+            "frame",
+            {"weights": "random", "encoder_precision": "fp8"},
+            "--encoder-precision must be one of fp32, fp16; got 'fp8'",
+        ),
         ("frame", {"weights": "default"}, "nobody publishes weights for a PictureNetwork of this size"),
     ],
 )

@@ -15,20 +15,19 @@ from torch import nn
 from tests.models import TINY_LOOKS, tiny_config, tiny_sampler
 from v2s_engine.errors import BundleDamagedError
 from v2s_engine.options import ConditioningName, ModelConfig, VisualConfig
-from v2s_engine.sampling.weights import Precision
 from v2s_engine.vision.motion_network import MotionNetwork, open_motion_network
 from v2s_engine.vision.network_weights import write_weights
 from v2s_engine.vision.picture_network import PictureNetwork, open_picture_network
 from v2s_export import exported_encoder
 from v2s_export.exported_encoder import VisualWeights, export_visual
-from v2s_export.onnx_file import write_onnx
+from v2s_export.onnx_file import OnnxPrecision, write_onnx
 from v2s_export.parity import Difference
 from v2s_export.visual_onnx import export_picture_state, export_visual_encoder
 
 torch.set_num_threads(1)
 
 FLOWING = replace(TINY_LOOKS, motion_features=6, flow_stack=3)
-ROUNDING: dict[Precision, float] = {"fp32": 1e-5, "fp16": 5e-3}
+ROUNDING: dict[OnnxPrecision, float] = {"fp32": 1e-5, "fp16": 5e-3}
 
 
 def networks(config: VisualConfig) -> tuple[PictureNetwork, MotionNetwork | None]:
@@ -65,7 +64,7 @@ def by_pytorch(
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("config", [TINY_LOOKS, FLOWING], ids=["pictures", "flow"])
-def test_onnx_computes_what_pytorch_computes(config: VisualConfig, precision: Precision, tmp_path: Path) -> None:
+def test_onnx_computes_what_pytorch_computes(config: VisualConfig, precision: OnnxPrecision, tmp_path: Path) -> None:
     pictures, motion = networks(config)
     path = export_visual_encoder(config, pictures, motion, tmp_path / "encoder.onnx", precision)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -145,19 +144,19 @@ def test_the_picture_state_runs_over_any_number_of_pictures(tmp_path: Path, weig
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("conditioning", ["frame", "sequence", "flow"])
 def test_parity_is_measured_on_real_frames(
-    shared: Path, tmp_path: Path, conditioning: ConditioningName, precision: Precision
+    shared: Path, tmp_path: Path, conditioning: ConditioningName, precision: OnnxPrecision
 ) -> None:
     check_parity(tiny_config(conditioning), shared / "media" / "video" / "hit_table.mp4", tmp_path, precision)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_parity_of_vgg19_is_measured_on_real_frames(shared: Path, tmp_path: Path, precision: Precision) -> None:
+def test_parity_of_vgg19_is_measured_on_real_frames(shared: Path, tmp_path: Path, precision: OnnxPrecision) -> None:
     config = replace(tiny_config("frame"), visual=VisualConfig())
     check_parity(config, shared / "media" / "video" / "hit_table.mp4", tmp_path, precision)
 
 
-def check_parity(config: ModelConfig, clip: Path, folder: Path, precision: Precision) -> None:
+def check_parity(config: ModelConfig, clip: Path, folder: Path, precision: OnnxPrecision) -> None:
     """Export random networks and look at what was measured."""
     weights = VisualWeights("random:0", "random:0" if config.conditioning == "flow" else None, precision)
     parity = export_visual(config, weights, tiny_sampler(config), folder, clip).parity

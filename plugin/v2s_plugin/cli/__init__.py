@@ -33,6 +33,7 @@ from v2s_plugin.cli.evaluate import evaluate_command
 from v2s_plugin.cli.export import export_command
 from v2s_plugin.cli.generate import generate_command
 from v2s_plugin.cli.plan import plan_command
+from v2s_plugin.cli.reexport import reexport_command
 from v2s_plugin.cli.remove import remove_command
 from v2s_plugin.cli.train import train_command
 from v2s_plugin.cli.train_timing import train_timing_command
@@ -60,6 +61,7 @@ app.command("train")(train_command)
 app.command("train-timing")(train_timing_command)
 app.command("train-visual")(train_visual_command)
 app.command("export")(export_command)
+app.command("reexport")(reexport_command)
 app.command("evaluate")(evaluate_command)
 
 
