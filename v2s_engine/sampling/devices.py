@@ -59,7 +59,11 @@ def _driver() -> str | None:
 
 
 _WANTED: Final[dict[str, tuple[Callable[[], str | None], ...]]] = {
-    "cuda": (_driver, _package("torch", "pip install 'v2s[cuda]'"), _package("triton", "pip install 'v2s[cuda]'")),
+    "cuda": (
+        _driver,
+        _package("torch", "pip install 'v2s[cuda]'"),
+        _package("triton", "PyTorch brings it on Linux only; pip install triton where there is one for this system"),
+    ),
     "cpu": (_package("numba", "pip install numba, or use --device onnx, which is slower and does without it"),),
     "onnx": (_package("onnxruntime", "pip install v2s"), _package("onnx", "pip install 'v2s[onnx]'")),
     "reference": (_package("torch", "pip install 'v2s[train]'"),),
