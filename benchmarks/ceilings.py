@@ -36,13 +36,14 @@ class Ceilings:
     reading: tuple[tuple[int, float], ...]
     """Bytes that are read over and over, and bytes per second."""
     multiplying: dict[str, float]
-    """Multiplications with addition per second, by the precision of the weights; bf16 is computed in fp32."""
+    """Multiplications with addition per second, by the precision of the weights; bf16 is computed in fp32, int4 as int8
+    is."""
 
-    def read_rate(self, size: int) -> float:
+    def read_rate(self, size: float) -> float:
         """Bytes per second where so many are read over and over: those of the next larger size."""
         return next((rate for measured, rate in self.reading if measured >= size), self.reading[-1][1])
 
-    def seconds_at_least(self, read: float, size: int, products: float, precision: str) -> float:
+    def seconds_at_least(self, read: float, size: float, products: float, precision: str) -> float:
         """What reading and multiplying take where both go on side by side (the roofline)."""
         return max(read / self.read_rate(size), products / self.multiplying[precision])
 
@@ -59,7 +60,7 @@ def measure_ceilings() -> Ceilings:
     """Takes some two seconds; measure before and after what is held against it, and take `or_better`."""
     fp32, int8 = _multiply_rate(np.float32, np.float32), _multiply_rate(np.int8, np.uint8)
     reading = tuple((size, _read_rate(size)) for size in READ_SIZES)
-    return Ceilings(reading, {"fp32": fp32, "fp16": fp32, "bf16": fp32, "int8": int8})
+    return Ceilings(reading, {"fp32": fp32, "fp16": fp32, "bf16": fp32, "int8": int8, "int4": int8})
 
 
 def describe_ceilings(ceilings: Ceilings) -> str:

@@ -31,7 +31,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "benchmarks")]
 from ceilings import Ceilings, describe_ceilings, measure_ceilings
 from first_call import measure_first_call
 from hardware import describe_hardware
-from sampler_sizes import LIVE, SIZES, STARTER, WEIGHT_BYTES, Size, random_weights
+from sampler_sizes import LIVE, SIZES, STARTER, Size, random_weights
 from tables import markdown_table, text_table
 
 from v2s_engine.grid import SAMPLE_RATE
@@ -39,7 +39,7 @@ from v2s_engine.sampling.cpu import GROUP_ROWS, CpuSampler
 from v2s_engine.sampling.sampler import Row, Sampler
 from v2s_engine.sampling.weights import Precision
 
-PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "bf16", "int8")
+PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "bf16", "int8", "int4")
 BATCHES: Final = ((1, 1), (4, 1), (8, 1), (16, 1), (4, 2), (8, 2), (16, 2))
 """Clips and threads."""
 
@@ -72,6 +72,7 @@ TO_REACH: Final[tuple[tuple[Size, Precision, int, int, float], ...]] = (
     (Size(512, 256, 4, 16, 4), "int8", 1, 1, 6.5),
     (Size(1024, 1024, 2, 8, 4), "int8", 1, 1, 0.5),
     (Size(1024, 1024, 2, 8, 4), "int8", 16, 2, 2.0),
+    (Size(1024, 1024, 2, 8, 4), "int4", 1, 1, 1.0),
 )
 """Size, weights, clips, threads and how many times real time, on an AVX-512 VNNI machine."""
 
@@ -193,15 +194,14 @@ def rate_of(sampler: Sampler, clips: int, length: int) -> float:
 def row_of(found: Measured, ceilings: Ceilings) -> list[str]:
     size, each = found.size, found.rates[1, 1]
     one = found.rate(1, 1)
-    bytes_per_sample = size.products * WEIGHT_BYTES[found.precision]
     return [
         str(size),
         found.precision,
-        f"{size.weights * WEIGHT_BYTES[found.precision] / 1e6:.1f}",
+        f"{size.size(found.precision) / 1e6:.1f}",
         f"{size.products / 1e6:.2f}",
         f"{one:,.0f} ({each[0]:,.0f} .. {each[-1]:,.0f})",
         f"{one / SAMPLE_RATE:.2f}",
-        f"{bytes_per_sample * one / 1e9:.0f}",
+        f"{size.read(found.precision) * one / 1e9:.0f}",
         f"{share_of_limit(found, 1, ceilings):.0%}",
         f"{one / found.reference:.0f}",
         times(found, 4, 1),
@@ -221,8 +221,7 @@ def times(found: Measured, clips: int, threads: int) -> str:
 def share_of_limit(found: Measured, clips: int, ceilings: Ceilings) -> float:
     """The least time for a sample of all clips of a group, on one thread, by the time taken."""
     size, together = found.size, min(clips, GROUP_ROWS)
-    read = size.products * WEIGHT_BYTES[found.precision]
-    weights = size.weights * WEIGHT_BYTES[found.precision]
+    read, weights = size.read(found.precision), size.size(found.precision)
     least = ceilings.seconds_at_least(read, weights, together * size.products, found.precision)
     return least * found.rate(clips, 1) / together
 

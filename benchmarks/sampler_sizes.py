@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from v2s_engine.options import LEVELS, ModelConfig
+from v2s_engine.options import ModelConfig
+from v2s_engine.sampling.quantised import FOUR_BITS, GROUP, QUANTISED
 from v2s_engine.sampling.weights import FoldedWeights, Precision, tensor_shapes
 
-WEIGHT_BYTES: Final[dict[Precision, int]] = {"fp32": 4, "fp16": 4, "bf16": 2, "int8": 1}
+WEIGHT_BYTES: Final[dict[Precision, int]] = {"fp32": 4, "fp16": 4, "bf16": 2, "int8": 1, "int4": 1}
 """Bytes per weight as the CPU sampler reads them; fp16 is only a way to store fp32."""
+
+GROUPED_BYTES: Final = 0.5 + 1 / GROUP
+"""The same for those weights that int4 has in 4 bits, with their share of a multiplier."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +48,26 @@ class Size:
     @property
     def products(self) -> float:
         """Multiplications per sample in the large matrices; all that are not in a table."""
-        gates, mids = 3 * self.hidden, self.coarse_unit // self.mid_unit
-        coarse = self.hidden * gates * (1 + mids)
-        mid = self.hidden * (gates + self.mid_unit * self.mlp)
-        return coarse / self.coarse_unit + mid / self.mid_unit + self.mlp * (self.mlp + LEVELS)
+        return sum(count / every for _, count, every in self._matrices())
 
-    @property
-    def weights(self) -> int:
-        """Numbers in these matrices."""
-        gates, mids = 3 * self.hidden, self.coarse_unit // self.mid_unit
-        return self.hidden * (gates * (2 + mids) + self.mid_unit * self.mlp) + self.mlp * (self.mlp + LEVELS)
+    def read(self, precision: Precision) -> float:
+        """Bytes of them that are read for a sample."""
+        return sum(count / every * _bytes(name, precision) for name, count, every in self._matrices())
+
+    def size(self, precision: Precision) -> float:
+        """Bytes of them."""
+        return sum(count * _bytes(name, precision) for name, count, _ in self._matrices())
+
+    def _matrices(self) -> Iterator[tuple[str, int, int]]:
+        """Name, weights and samples from one use to the next."""
+        shapes = tensor_shapes(self.config)
+        for name in QUANTISED:
+            every = {"coarse": self.coarse_unit, "mid": self.mid_unit, "fine": 1}[name.partition("_")[0]]
+            yield name, math.prod(shapes[name]), every
+
+
+def _bytes(name: str, precision: Precision) -> float:
+    return GROUPED_BYTES if precision == "int4" and name in FOUR_BITS else WEIGHT_BYTES[precision]
 
 
 LIVE: Final = Size(256, 256, 2, 8, 4)

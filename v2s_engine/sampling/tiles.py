@@ -169,21 +169,21 @@ def add_group(
         first, first_factor = builder.extract_value(both, 0), builder.extract_value(both, 1)
 
         def load_strips(array_type: Any, array: Any, start: Any, each: int, kind: Any) -> list[Any]:
-            lengths = [
-                builder.mul(builder.extract_value(strip_numbers, k), start.type(LANES * each)) for k in strips_of
-            ]
-            pointers = [place_of(context, builder, array_type, array, builder.add(start, k), kind) for k in lengths]
-            return [builder.load(pointer, align=1) for pointer in pointers]
+            loaded = []
+            for strip in range(strips.count):
+                beyond = builder.mul(builder.extract_value(strip_numbers, strip), start.type(LANES * each))
+                place = builder.add(start, beyond)
+                loaded.append(builder.load(place_of(context, builder, array_type, array, place, kind), align=1))
+            return loaded
 
         def load_inputs(row: int, at: Any) -> Any:
             row_number = builder.extract_value(row_numbers, row)
             place = _place_in_row(context, builder, inputs, vectors, row_number, at)
             return _broadcast_input(context, builder, inputs, vectors, place)
 
-        strips_of, steps = range(strips.count), GROUP // NIBBLES_PER_STEP
         products = [constant(INTEGERS, 0)] * sums.count
-        for step in range(steps):
-            done = builder.add(builder.mul(number, number.type(steps)), number.type(step))
+        for step in range(GROUP // NIBBLES_PER_STEP):
+            done = builder.add(builder.mul(number, number.type(GROUP // NIBBLES_PER_STEP)), number.type(step))
             start = builder.add(first, builder.mul(done, number.type(BLOCK * 4)))
             weights = [_halves(builder, words) for words in load_strips(nibbles, packed, start, 4, INTEGERS)]
             for half in (0, 1):
