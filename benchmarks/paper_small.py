@@ -2,7 +2,7 @@
 
     python benchmarks/paper_small.py --output runs/paper-small [--share 1.0]
 
-About 20 minutes on two quiet cores; a stopped run goes on where it was. What is made, in order:
+About 12 minutes on two quiet cores; a stopped run goes on where it was. What is made, in order:
 
     stage      six categories of rendered clips of two seconds with known sounds (v2s_engine.corpus.stage)
     looking    the small picture network and the temporal network, taught to name what is seen (ImageNet's stand-in)
