@@ -96,11 +96,13 @@ def _fastest(weights: FoldedWeights, sounds: int, warnings: tuple[str, ...]) -> 
             opened.append(_open(weights, name, _bucket_for(sounds)))
         except (DeviceError, MissingExtraError) as error:
             refused.append(str(error))
+    # Who did not ask for it wants to know why not, in a clause; who asks for it is told all that is missing.
+    shortly = "; ".join(each.split("; ")[0] for each in refused)
     if not opened:
         raise DeviceError(f"no device can be had: {'; '.join(refused)}")
     if len(opened) == 1:
         (only,) = opened
-        reason = f"it is the only one that can be had here; {'; '.join(refused)}"
+        reason = f"it is the only one that can be had here; {shortly}"
         return only, Choice(_recorded(only), reason, (), warnings)
     speeds = {each.name: measured_speed(each, min(sounds, each.most_rows)) for each in opened}
     ranked = sorted(opened, key=lambda each: -speeds[each.name])
