@@ -57,7 +57,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, float]], list[tu
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without an NVIDIA driver; anything measured on it is a fault."""
-    without = lambda name: DeviceStatus(name, ("no driver", "no package") if name == "cuda" else device_status(name).missing)  # noqa: E731
+    lacks = {"cuda": ("no driver", "no package")}
+    without = lambda name: DeviceStatus(name, lacks.get(name) or device_status(name).missing)  # noqa: E731
     monkeypatch.setattr(choose, "device_status", without)
     monkeypatch.setattr(choose, "measured_speed", lambda *_: pytest.fail("there is nothing to measure"))
 
