@@ -126,12 +126,14 @@ class EnvelopeConditioner:
             known.loudness[here], known.onset[here] = part.loudness[: steps - seen], part.onset[: steps - seen]
             seen += len(part)
             ready = steps if seen >= steps else seen - ahead
-            # What is not known yet, silence here, changes nothing before it but what a vector sees ahead.
-            asked = known.with_cues(stretch.cues) if stretch.cues else known
-            vectors = envelope_conditioning(asked, index, self._config)
             if ready > given:
+                # What is not known yet, silence here, changes nothing before it but what a vector sees ahead.
+                asked = known.with_cues(stretch.cues) if stretch.cues else known
+                first = max(0, given - 1)  # a vector sees one step back
+                near = Envelope(asked.loudness[first : ready + ahead], asked.onset[first : ready + ahead])
+                vectors = envelope_conditioning(near, index, self._config)[given - first : ready - first]
                 envelope = Envelope(asked.loudness[given:ready].copy(), asked.onset[given:ready].copy())
-                yield Prepared(Conditioning(vectors[given:ready]), envelope)
+                yield Prepared(Conditioning(vectors), envelope)
                 given = ready
 
 

@@ -16,7 +16,16 @@ from v2s_engine.errors import UsageError
 from v2s_engine.options import LEVELS, ModelConfig
 from v2s_engine.sampling.cpu_kernels import Group, Keys, Scratch, run_group
 from v2s_engine.sampling.cpu_packing import make_scratch, pack_weights, padded
-from v2s_engine.sampling.sampler import Codes, Floats, Row, SamplerState, check_call, check_codes, start_state
+from v2s_engine.sampling.sampler import (
+    Codes,
+    Floats,
+    Row,
+    SamplerState,
+    check_call,
+    check_codes,
+    group_rows,
+    start_state,
+)
 from v2s_engine.sampling.weights import FoldedWeights
 
 GROUP_ROWS: Final = 8
@@ -74,7 +83,7 @@ class CpuSampler:
             batch.coarse[rows], batch.mid[rows] = group.coarse, group.mid
             batch.codes[rows], batch.logits[rows] = group.codes, group.logits
 
-        groups = group_rows(phases, self._threads)
+        groups = share_rows(phases, self._threads)
         if len(groups) < 2 or self._threads == 1:
             for rows in groups:
                 run(rows)
@@ -139,14 +148,9 @@ def take_rows(batch: Group, rows: NDArray[np.intp], phase: int) -> Group:
     )
 
 
-def group_rows(phases: NDArray[np.int64], threads: int) -> list[NDArray[np.intp]]:
+def share_rows(phases: NDArray[np.int64], threads: int) -> list[NDArray[np.intp]]:
     """Row indices by group: same phase, at most `GROUP_ROWS` each, spread evenly over the threads."""
-    most = min(GROUP_ROWS, -(-len(phases) // threads))
-    groups = []
-    for phase in np.unique(phases):
-        rows = np.flatnonzero(phases == phase)
-        groups += [rows[first : first + most] for first in range(0, len(rows), most)]
-    return groups
+    return group_rows(phases, min(GROUP_ROWS, -(-len(phases) // threads)))
 
 
 def usable_cores() -> int:

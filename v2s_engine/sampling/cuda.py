@@ -18,7 +18,16 @@ from v2s_engine.sampling.cuda_buffers import make_buffers, pack_weights
 from v2s_engine.sampling.cuda_device import Gpu, Machine
 from v2s_engine.sampling.cuda_frame import Frame
 from v2s_engine.sampling.cuda_plan import Arithmetic, Plan, choose_plan, model_widths
-from v2s_engine.sampling.sampler import Codes, Floats, Row, SamplerState, check_call, check_codes, start_state
+from v2s_engine.sampling.sampler import (
+    Codes,
+    Floats,
+    Row,
+    SamplerState,
+    check_call,
+    check_codes,
+    group_rows,
+    start_state,
+)
 from v2s_engine.sampling.weights import FoldedWeights
 
 
@@ -112,12 +121,3 @@ class CudaSampler:
         """The states of all groups, in the order of the rows that they were made from."""
         order = np.argsort(np.concatenate(self._groups(before)))
         return SamplerState.join(after).select(order.tolist())
-
-
-def group_rows(phases: NDArray[np.int64], most: int) -> list[NDArray[np.intp]]:
-    """Row indices by group: same phase, at most `most` each."""
-    groups = []
-    for phase in np.unique(phases):
-        rows = np.flatnonzero(phases == phase)
-        groups += [rows[first : first + most] for first in range(0, len(rows), most)]
-    return groups

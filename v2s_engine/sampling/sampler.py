@@ -172,6 +172,15 @@ def vectors_needed(config: ModelConfig, state: SamplerState, length: int) -> int
     return steps_covering(phase + length, config.conditioning_length)
 
 
+def group_rows(phases: NDArray[np.int64], most: int) -> list[NDArray[np.intp]]:
+    """Row indices by group: same phase, at most `most` each."""
+    groups = []
+    for phase in np.unique(phases):
+        rows = np.flatnonzero(phases == phase)
+        groups += [rows[first : first + most] for first in range(0, len(rows), most)]
+    return groups
+
+
 def check_call(config: ModelConfig, state: SamplerState, conditioning: Floats, length: int) -> None:
     """Raise `UsageError` where a call's arguments do not belong together or to this model."""
     size, rows = config.hidden_size, len(state)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.engine.sampling.networks import ROWS, SIZES, model, sampler
 from v2s_engine.errors import UsageError
-from v2s_engine.sampling.cpu import CpuSampler, group_rows
+from v2s_engine.sampling.cpu import CpuSampler, share_rows
 from v2s_engine.sampling.cpu_kernels import run_group
 from v2s_engine.sampling.sampler import Row
 from v2s_engine.sampling.weights import Precision
@@ -118,11 +118,11 @@ def test_threads_change_nothing_but_the_time() -> None:
 def test_every_row_is_in_one_group_of_its_phase() -> None:
     phases = np.array([0, 5, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0])
     for threads in (1, 2, 7):
-        groups = group_rows(phases, threads)
+        groups = share_rows(phases, threads)
         assert sorted(np.concatenate(groups).tolist()) == list(range(12))
         assert all(len(set(phases[group])) == 1 and len(group) <= 8 for group in groups)
-    assert [len(group) for group in group_rows(np.zeros(16, dtype=np.int64), 2)] == [8, 8]
-    assert [len(group) for group in group_rows(np.zeros(4, dtype=np.int64), 2)] == [2, 2]
+    assert [len(group) for group in share_rows(np.zeros(16, dtype=np.int64), 2)] == [8, 8]
+    assert [len(group) for group in share_rows(np.zeros(4, dtype=np.int64), 2)] == [2, 2]
 
 
 def test_threads_out_of_range_are_refused() -> None:

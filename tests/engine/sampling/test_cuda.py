@@ -18,13 +18,13 @@ import torch
 from tests.engine.sampling.networks import ROWS, model
 from v2s_engine.errors import DeviceError, MissingExtraError, UsageError
 from v2s_engine.sampling import cuda_device
-from v2s_engine.sampling.cuda import CudaSampler, group_rows
+from v2s_engine.sampling.cuda import CudaSampler
 from v2s_engine.sampling.cuda_baseline import TorchFrame
 from v2s_engine.sampling.cuda_bucket import Bucket
 from v2s_engine.sampling.cuda_device import Gpu, Interpreter, check_cuda
 from v2s_engine.sampling.cuda_frame import Launch
 from v2s_engine.sampling.reference import ReferenceSampler
-from v2s_engine.sampling.sampler import Row, SamplerState
+from v2s_engine.sampling.sampler import Row, SamplerState, group_rows
 
 PROJECT = Path(__file__).parents[3]
 
