@@ -17,9 +17,10 @@ from matplotlib.figure import Figure
 from v2s_engine.audio import read_sound
 from v2s_engine.train.preview import power_db
 from v2s_engine.video import read_pictures
-from v2s_plugin.footage import Footage, MediaLibrary
-from v2s_plugin.jobs import is_ours
+from v2s_plugin.footage import Footage, footage_of
 from v2s_plugin.media import find_on_disk
+from v2s_plugin.media_library import MediaLibrary
+from v2s_plugin.ours import is_ours
 from v2s_plugin.placement import PlacedClip, place_clips
 
 PICTURES = 5
@@ -59,7 +60,7 @@ def main() -> None:
 
 def picture_strip(under: PlacedClip, sound: PlacedClip, library: MediaLibrary) -> np.ndarray:
     """Pictures from the sounded stretch, side by side."""
-    footage = library.footage(under)
+    footage = footage_of(under, library)
     assert isinstance(footage, Footage)
     begin = sound.span.start - under.span.start
     times = [

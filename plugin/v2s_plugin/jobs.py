@@ -1,16 +1,11 @@
 """What is to be done: the clips of a timeline as clip jobs, and what cannot be done and why.
 
-    for job in plan(timeline, folder, options).jobs:
-        ...
-
-A clip job holds everything that decides its sound, and nothing that does not: not where the clip stands, not which
-clips stand beside it. So a re-cut changes the jobs of the clips that were re-cut, and no other.
+for job in plan(timeline, folder, options).jobs:
+    ...
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,14 +15,13 @@ from typing import Any, Literal, get_args
 import opentimelineio as otio
 
 from v2s_engine.errors import UsageError
-from v2s_engine.grid import DELIVERY_RATE, FRAME_LENGTH, SAMPLE_RATE, round_half_up, steps_covering
-from v2s_plugin.footage import Footage, MediaLibrary, Probe
+from v2s_plugin.clip_job import ClipJob, frame_rate_of, label_of, make_job
+from v2s_plugin.footage import footage_of
+from v2s_plugin.media_library import MediaLibrary, Probe
+from v2s_plugin.ours import is_ours
 from v2s_plugin.placement import Obstacle, PlacedClip, place_clips
 from v2s_plugin.rates import Span, exact_rate
-from v2s_plugin.sounds import SoundChoice, SoundWish, notes_of, read_notes
-
-KEY_VERSION = 2
-"""Raised when the same job would sound different: then nothing made before is used again."""
+from v2s_plugin.sounds import SoundChoice, notes_of, read_notes
 
 MAX_TAKES = 99
 
@@ -70,56 +64,6 @@ class PlanOptions:
 
 
 @dataclass(frozen=True)
-class ClipJob:
-    """One stretch of picture to be sounded. All times are exact seconds."""
-
-    key: str
-    """SHA-256 in hex over everything that decides the sound; two jobs with one key sound the same."""
-    label: str
-    """The clip's name."""
-    index_path: tuple[int, ...]
-    """Where the clip is in the timeline: index in its stack, then in each child below."""
-    track_name: str
-    media: Path
-    source_start: Fraction
-    """Seconds from the media file's first picture; may lie before it."""
-    source_duration: Fraction
-    """Seconds of media that the clip shows: its duration on the timeline times the time scalar."""
-    time_scalar: Fraction
-    timeline_start: Fraction
-    """Seconds from the start of the timeline."""
-    timeline_end: Fraction
-    frame_rate: float
-    """Rate of the picture clip as the timeline writes it; its sound is placed in the same rate."""
-    picture_times: tuple[Fraction, ...]
-    """Seconds in the media file of the picture on screen at every 64 ms from the clip's start."""
-    length: int
-    """Samples at 16 kHz to generate: one more than the longest that the clip can need wherever it stands."""
-    sound_class: str
-    seed: int
-    takes: int
-    cues: tuple[int, ...]
-    """Samples at 16 kHz from the clip's start at which a sound event must start."""
-
-    @property
-    def duration(self) -> Fraction:
-        """Seconds on the timeline."""
-        return self.timeline_end - self.timeline_start
-
-    @property
-    def where(self) -> str:
-        """Track and time, for messages."""
-        return f"{self.track_name} at {float(self.timeline_start):.3f} s"
-
-    def delivered_length(self, rate: int) -> int:
-        """Samples of its WAV at `rate`: between the absolute positions of start and end, each rounded by itself.
-
-        Rounded lengths are never summed, so nothing drifts; equal clips at 29.97 may differ by one sample.
-        """
-        return round_half_up(self.timeline_end * rate) - round_half_up(self.timeline_start * rate)
-
-
-@dataclass(frozen=True)
 class Skip:
     """Something that is not sounded."""
 
@@ -156,14 +100,8 @@ def plan(timeline: Any, folder: Path, options: PlanOptions, *, probe: Probe | No
                 if isinstance(found, ClipJob):
                     jobs.append(found)
                 else:
-                    skips.append(Skip(_label(clip), clip.where, found.reason, found.advice))
+                    skips.append(Skip(label_of(clip), clip.where, found.reason, found.advice))
     return Plan(tuple(jobs), tuple(skips))
-
-
-def is_ours(item: Any) -> bool:
-    """Whether V2S made a track or clip: it says so in its metadata, whatever its name."""
-    ours = item.metadata.get("v2s")
-    return hasattr(ours, "get") and ours.get("generated") is True
 
 
 def _clip_jobs(
@@ -173,11 +111,11 @@ def _clip_jobs(
     options: PlanOptions,
     sounding: dict[str, list[Span]],
 ) -> Iterator[ClipJob | Obstacle]:
-    footage = library.footage(clip)
+    footage = footage_of(clip, library)
     if isinstance(footage, Obstacle):
         yield footage
         return
-    if too_short := _too_short(clip.span.duration, _frame_rate(clip.clip)):
+    if too_short := _too_short(clip.span.duration, frame_rate_of(clip.clip)):
         yield too_short
         return
     if options.existing == "skip" and _has_own_sound(clip, sounding):
@@ -191,7 +129,15 @@ def _clip_jobs(
         return
     for wish in wishes:
         if wish.sound_class in choice.known:
-            job = _job(clip, footage, wish, notes.cues, options)
+            job = make_job(
+                clip,
+                footage,
+                wish,
+                notes.cues,
+                bundle_digest=options.bundle_digest,
+                seed=options.seed,
+                takes=options.takes,
+            )
             yield job if options.obeys_cues or not job.cues else _cue_in_vain(len(job.cues))
         else:
             known = ", ".join(choice.known)
@@ -199,61 +145,6 @@ def _clip_jobs(
                 f"the bundle has no sound class {wish.sound_class!r}",
                 f"choose one it has ({known}) or another --bundle",
             )
-
-
-def _job(
-    clip: PlacedClip,
-    footage: Footage,
-    wish: SoundWish,
-    cues: tuple[Fraction, ...],
-    options: PlanOptions,
-) -> ClipJob:
-    part = wish.part or Span(Fraction(0), clip.span.duration)
-    length = -(-part.duration.numerator * SAMPLE_RATE // part.duration.denominator) + 1
-    samples = tuple(round_half_up((cue - part.start) * SAMPLE_RATE) for cue in cues if part.start <= cue < part.end)
-    source_start = footage.start + footage.scalar * part.start
-    source = {
-        "start": str(source_start),
-        "duration": str(part.duration * footage.scalar),
-        "sound": wish.sound_class,
-    }
-    seed = int(_digest({"seed": options.seed, "media": footage.url, **source})[:16], 16)
-    decides = {
-        **source,
-        "version": KEY_VERSION,
-        "bundle": options.bundle_digest,
-        "media": _fingerprint(footage.path),
-        "scalar": str(footage.scalar),
-        "seed": seed,
-        "cues": samples,
-    }
-    return ClipJob(
-        key=_digest(decides),
-        label=_label(clip),
-        index_path=clip.index_path,
-        track_name=clip.track_name,
-        media=footage.path,
-        source_start=source_start,
-        source_duration=part.duration * footage.scalar,
-        time_scalar=footage.scalar,
-        timeline_start=clip.span.start + part.start,
-        timeline_end=clip.span.start + part.end,
-        frame_rate=_frame_rate(clip.clip),
-        picture_times=_picture_times(footage, part, length),
-        length=length,
-        sound_class=wish.sound_class,
-        seed=seed,
-        takes=options.takes,
-        cues=samples,
-    )
-
-
-def _picture_times(footage: Footage, part: Span, length: int) -> tuple[Fraction, ...]:
-    """One time for every step of the grid that `length` samples need; a step past the part's end repeats the last."""
-    step = Fraction(FRAME_LENGTH, SAMPLE_RATE)
-    count = steps_covering(length, FRAME_LENGTH)
-    inside = steps_covering(-(-part.duration.numerator * SAMPLE_RATE // part.duration.denominator), FRAME_LENGTH)
-    return tuple(footage.media_time(part.start + min(index, inside - 1) * step) for index in range(count))
 
 
 def _too_short(duration: Fraction, frame_rate: float) -> Obstacle | None:
@@ -270,15 +161,6 @@ def _cue_in_vain(count: int) -> Obstacle:
         f"it carries {count} v2s:cue, and this bundle cannot start a sound where a marker says",
         "choose a bundle with envelope conditioning (such as --bundle starter), or take the marker off",
     )
-
-
-def _frame_rate(clip: Any) -> float:
-    """The rate in which a clip's length is written; where nothing is written, the delivery's own grid."""
-    reference = clip.media_reference
-    for time_range in (clip.source_range, reference.available_range if reference else None):
-        if time_range is not None and exact_rate(time_range.duration.rate) is not None:
-            return float(time_range.duration.rate)
-    return float(DELIVERY_RATE)
 
 
 def _own_sounds(placed: list[PlacedClip]) -> dict[str, list[Span]]:
@@ -308,17 +190,3 @@ def _stray_notes(stack: Any) -> Iterator[Skip]:
         for marker in owner.markers:
             for note in notes_of(marker):
                 yield Skip(note, what, f"a marker on {what} is not read: not yet", "put the marker on the clip")
-
-
-def _label(clip: PlacedClip) -> str:
-    return clip.clip.name or f"clip {clip.index_path[-1] + 1}"
-
-
-def _fingerprint(media: Path) -> list[int]:
-    """What tells one version of a media file from another, without reading it."""
-    status = media.stat()
-    return [status.st_size, status.st_mtime_ns]
-
-
-def _digest(facts: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

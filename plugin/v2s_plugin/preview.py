@@ -20,9 +20,10 @@ import opentimelineio as otio
 from v2s_engine.errors import OutputError
 from v2s_engine.grid import DELIVERY_RATE, round_half_up
 from v2s_engine.progress import Progress, ProgressEvent
-from v2s_plugin.footage import Footage, MediaLibrary, Probe
-from v2s_plugin.jobs import is_ours
+from v2s_plugin.footage import Footage, footage_of
 from v2s_plugin.media import find_on_disk
+from v2s_plugin.media_library import MediaLibrary, Probe
+from v2s_plugin.ours import is_ours
 from v2s_plugin.outputs import whole_file
 from v2s_plugin.placement import PlacedClip, place_clips
 from v2s_plugin.rates import exact_rate, exact_span
@@ -119,7 +120,7 @@ def _shots(seen: Sequence[PlacedClip], count: int, rate: Fraction, library: Medi
         if index is None:
             yield _Shot(frames[0], len(frames), None, Fraction(0))
         else:
-            footage = library.footage(seen[index])
+            footage = footage_of(seen[index], library)
             yield _Shot(
                 frames[0], len(frames), footage if isinstance(footage, Footage) else None, seen[index].span.start
             )

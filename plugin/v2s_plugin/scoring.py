@@ -20,15 +20,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from v2s_engine.errors import MediaError, TimelineError, UsageError, V2SError
 from v2s_engine.grid import DELIVERY_RATE
 from v2s_engine.progress import Progress
+from v2s_plugin.clip_job import ClipJob
 from v2s_plugin.deliveries import Deliveries
-from v2s_plugin.footage import Probe
-from v2s_plugin.jobs import ClipJob, Plan, PlanOptions, Skip, is_ours, plan
+from v2s_plugin.jobs import Plan, PlanOptions, Skip, plan
 from v2s_plugin.media import find_on_disk, is_absolute_url, style_of_urls
+from v2s_plugin.media_library import Probe
+from v2s_plugin.ours import devices_of, is_ours, our_clips
 from v2s_plugin.outputs import clear_drafts, only_run
 from v2s_plugin.placement import Obstacle
 from v2s_plugin.sound_files import SoundFolder
 from v2s_plugin.timeline import destination, read_timeline
-from v2s_plugin.writeback import BundleFacts, ScoredJob, TakeFile, devices_of, our_clips, with_sound_tracks
+from v2s_plugin.writeback import BundleFacts, ScoredJob, TakeFile, with_sound_tracks
 
 if TYPE_CHECKING:
     from v2s_engine.pipeline import SoundFailure, SoundRequest, SoundTake

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from v2s_engine.digest import file_digest
 from v2s_engine.errors import OutputError
-from v2s_plugin.jobs import ClipJob
+from v2s_plugin.clip_job import ClipJob
 from v2s_plugin.outputs import draft_of, settle
 from v2s_plugin.writeback import TakeFile
 

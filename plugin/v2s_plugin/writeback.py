@@ -20,8 +20,9 @@ import opentimelineio as otio
 
 from v2s_engine import __version__
 from v2s_engine.grid import DELIVERY_RATE
-from v2s_plugin.jobs import ClipJob, is_ours
+from v2s_plugin.clip_job import ClipJob
 from v2s_plugin.media import UrlStyle, url_like
+from v2s_plugin.ours import is_ours, our_clips
 from v2s_plugin.rates import exact_rate, exact_seconds, rational_time
 
 
@@ -115,24 +116,6 @@ def without_sound_tracks(timeline: Any) -> Any:
         else:
             _leave_to_editor(track)
     return result
-
-
-def our_clips(timeline: Any) -> Iterator[Any]:
-    """The clips that V2S made, on its tracks."""
-    for track in timeline.tracks:
-        if isinstance(track, otio.schema.Track) and is_ours(track):
-            for item in track:
-                if isinstance(item, otio.schema.Clip) and is_ours(item) and "key" in item.metadata["v2s"]:
-                    yield item
-
-
-def devices_of(clip: Any) -> Iterator[str]:
-    """The devices on which the takes of a clip of ours were made, as far as it says."""
-    takes = clip.metadata["v2s"].get("takes")
-    for fact in takes.values() if hasattr(takes, "values") else ():
-        device = fact.get("device") if hasattr(fact, "get") else None
-        if isinstance(device, str) and device:
-            yield device
 
 
 def reference_key(take: int) -> str:

@@ -14,7 +14,7 @@ from tests.plugin.processes import run_python
 from v2s_engine.errors import BundleNotFoundError
 from v2s_engine.progress import Progress
 from v2s_plugin import cli
-from v2s_plugin.writeback import our_clips
+from v2s_plugin.ours import our_clips
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from tests.plugin.cuts import (
 )
 from v2s_engine.audio import read_sound
 from v2s_engine.sampling.choose import Choice
+from v2s_plugin.ours import our_clips
 from v2s_plugin.scoring import ScoreOptions, score_file
-from v2s_plugin.writeback import our_clips
 
 
 @pytest.fixture

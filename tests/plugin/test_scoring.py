@@ -35,10 +35,10 @@ from v2s_engine.audio import read_sound
 from v2s_engine.errors import CancelledError, DeviceError, OutputError, UsageError
 from v2s_engine.progress import Progress, ProgressEvent
 from v2s_plugin.media import find_on_disk
+from v2s_plugin.ours import our_clips
 from v2s_plugin.outputs import only_run
 from v2s_plugin.placement import place_clips
 from v2s_plugin.scoring import NothingToScoreError, ScoreOptions, score_file
-from v2s_plugin.writeback import our_clips
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def test_with_their_media_there_they_can_be_scored_and_nothing_else_changes(
     """The media of these timelines exist nowhere; here one small file stands for all of them."""
     stand_in = tmp_path / "a.mp4"
     stand_in.touch()
-    monkeypatch.setattr("v2s_plugin.footage.find_on_disk", lambda url, folder: stand_in)
+    monkeypatch.setattr("v2s_plugin.media_library.find_on_disk", lambda url, folder: stand_in)
     cut = read_timeline(shared / "timelines" / name)
     found = plan(cut, tmp_path, options(sound="dog", existing="add"), probe=lambda path: info(path, 10_000))
     assert len(found.jobs) + len(found.skips) == NATIVE[name]
@@ -78,7 +78,8 @@ def test_a_resolve_clip_counts_media_time_in_seconds(shared: Path) -> None:
     import opentimelineio as otio
 
     from tests.plugin.cuts import timeline, track
-    from v2s_plugin.footage import Footage, MediaLibrary
+    from v2s_plugin.footage import Footage, footage_of
+    from v2s_plugin.media_library import MediaLibrary
     from v2s_plugin.placement import place_clips
 
     clip = otio.schema.Clip.from_json_file(
@@ -87,6 +88,6 @@ def test_a_resolve_clip_counts_media_time_in_seconds(shared: Path) -> None:
     clip.media_reference.target_url = __file__
     cut = timeline(track(clip))
     (placed,) = place_clips(cut)
-    footage = MediaLibrary(Path(), fake_probe).footage(placed)
+    footage = footage_of(placed, MediaLibrary(Path(), fake_probe))
     assert isinstance(footage, Footage)
     assert float(footage.start) == pytest.approx(1.28)

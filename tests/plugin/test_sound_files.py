@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tests.plugin.cuts import clip, fake_probe, names_in, options, span, timeline, track
 from v2s_engine.audio import read_sound
-from v2s_plugin.jobs import ClipJob, plan
+from v2s_plugin.clip_job import ClipJob
+from v2s_plugin.jobs import plan
 from v2s_plugin.sound_files import SoundFolder
 
 

@@ -11,7 +11,7 @@ from tests.models import tiny_bundle
 from tests.plugin.cuts import clip, gap, load, marker, names_in, save, span, timeline, track
 from v2s_engine.audio import read_sound
 from v2s_plugin import cli
-from v2s_plugin.writeback import our_clips
+from v2s_plugin.ours import our_clips
 
 
 @pytest.fixture(scope="module")

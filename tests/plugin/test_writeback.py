@@ -10,8 +10,9 @@ import pytest
 
 from tests.plugin.cuts import BUNDLE, clip, fake_probe, gap, marker, options, span, timeline, track
 from v2s_plugin.jobs import plan
+from v2s_plugin.ours import our_clips
 from v2s_plugin.placement import place_clips
-from v2s_plugin.writeback import ScoredJob, TakeFile, our_clips, with_sound_tracks, without_sound_tracks
+from v2s_plugin.writeback import ScoredJob, TakeFile, with_sound_tracks, without_sound_tracks
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from v2s_engine.sampling.choose import Choice
-    from v2s_plugin.jobs import ClipJob, Skip
+    from v2s_plugin.clip_job import ClipJob
+    from v2s_plugin.jobs import Skip
     from v2s_plugin.scoring import ScoreResult
     from v2s_plugin.writeback import ScoredJob
 
