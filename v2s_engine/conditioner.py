@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from v2s_engine.arrays import joined
 from v2s_engine.bundle import Bundle
 from v2s_engine.envelope import Envelope
 from v2s_engine.errors import UsageError
@@ -32,6 +32,7 @@ from v2s_engine.model.conditioning import (
 )
 from v2s_engine.options import ENVELOPE_WINDOW, ModelConfig
 from v2s_engine.progress import Progress
+from v2s_engine.video import Pictures
 from v2s_engine.vision.encoder import Encoder
 from v2s_engine.vision.picture_encoder import PictureEncoder
 from v2s_engine.vision.session import CPU
@@ -41,8 +42,8 @@ class Stretch(Protocol):
     """A stretch of picture and the sound that is wanted for it; `SoundRequest` is one."""
 
     @property
-    def media(self) -> Path:
-        """The file with the pictures."""
+    def media(self) -> Pictures:
+        """The file with the pictures, or the image sequence."""
 
     @property
     def picture_times(self) -> Sequence[Fraction]:
@@ -75,7 +76,7 @@ class Prepared:
         held = list(parts)
         starts = [part.conditioning.starts for part in held if part.conditioning.starts is not None]
         told = Conditioning(
-            np.concatenate([part.conditioning.vectors for part in held]), np.concatenate(starts) if starts else None
+            joined([part.conditioning.vectors for part in held]), np.concatenate(starts) if starts else None
         )
         envelopes = [part.envelope for part in held if part.envelope is not None]
         return cls(told, Envelope.join(envelopes) if envelopes else None)
@@ -95,14 +96,16 @@ class Conditioner(Protocol):
         """
 
 
-def open_conditioner(bundle: Bundle, providers: Sequence[str] = CPU) -> Conditioner:
+def open_conditioner(bundle: Bundle, providers: Sequence[str] = CPU, *, on_device: bool = False) -> Conditioner:
     """The conditioner of a bundle, its networks opened on exactly these execution providers.
 
-    Raises as `Encoder` and `PictureEncoder`.
+    `on_device` leaves features of pictures where those compute, for a sampler that runs there (see `PictureEncoder`);
+    an envelope lies in host memory always. Raises as `Encoder` and `PictureEncoder`.
     """
     if bundle.config.visual is None:
         return EnvelopeConditioner(Encoder(bundle.encoder_path, providers), bundle.config)
-    return PictureConditioner(PictureEncoder(bundle.encoder_path, bundle.state_path, bundle.config, providers), bundle)
+    encoder = PictureEncoder(bundle.encoder_path, bundle.state_path, bundle.config, providers, on_device=on_device)
+    return PictureConditioner(encoder, bundle)
 
 
 class EnvelopeConditioner:

@@ -29,15 +29,15 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "export")]
 
 import numpy as np
-import onnxruntime
 import torch
 import triton
 
 from benchmarks.hardware import describe_hardware
+from scripts.gpu.encoder_checks import EncoderChecks
 from v2s_engine.errors import V2SError
 from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE
 from v2s_engine.model.samplernn import SampleRNN
-from v2s_engine.options import LEVELS, ModelConfig, VisualConfig
+from v2s_engine.options import LEVELS, ModelConfig
 from v2s_engine.sampling.cuda import CudaSampler
 from v2s_engine.sampling.cuda_baseline import TorchFrame
 from v2s_engine.sampling.cuda_device import Gpu, Interpreter, Machine, check_cuda
@@ -46,10 +46,6 @@ from v2s_engine.sampling.fold import fold_weights
 from v2s_engine.sampling.reference import ReferenceSampler
 from v2s_engine.sampling.sampler import Row
 from v2s_engine.sampling.weights import FoldedWeights
-from v2s_engine.vision.picture_encoder import CHUNK, FEATURES, PICTURES, PictureEncoder
-from v2s_engine.vision.picture_network import open_picture_network
-from v2s_engine.vision.session import CPU, CUDA, open_session, run_bound
-from v2s_export.visual_onnx import export_visual_encoder
 
 SHAPES = {
     "d256 (2,8)": ModelConfig(("dog",)),
@@ -142,8 +138,7 @@ def main() -> None:
     results.write("begun")
     torch.set_num_threads(4)
     with TemporaryDirectory() as folder:
-        encoder = partial(same_features, Path(folder), arguments.dry_run)
-        results.check("the encoder's features are the CPU's, left on the device or fetched", encoder)
+        check_encoder(results, Path(folder), arguments.dry_run)
     for shape, config in (TINY if arguments.dry_run else SHAPES).items():
         check_shape(results, shape, config, arguments.dry_run)
         measure_shape(results, shape, config, arguments.dry_run)
@@ -205,6 +200,17 @@ def programs_for_frames(config: ModelConfig, bucket: int) -> Plan:
 
 PLANS = {"a step": programs_for_steps, "a frame": programs_for_frames}
 """By what a launch does."""
+
+
+def check_encoder(results: Results, folder: Path, dry: bool) -> None:
+    def sampler(config: ModelConfig) -> CudaSampler:
+        return CudaSampler(random_weights(config), 4, machine=Interpreter() if dry else Gpu())
+
+    checks = EncoderChecks(folder, dry, sampler)
+    results.check("an execution provider that is not here is an error", checks.missing_provider)
+    results.check("the encoder's features are the CPU's, left on the device or fetched", checks.same_features)
+    results.check("frame: sounds are the same, features left on the device or fetched", checks.same_sounds)
+    results.check("sequence: states are the same, features left on the device or fetched", checks.same_states)
 
 
 def check_shape(results: Results, shape: str, config: ModelConfig, dry: bool) -> None:
@@ -298,28 +304,6 @@ def same_in_pieces(run: CudaSampler, length: int) -> tuple[bool, str]:
             return False, f"the piece of {piece} samples from {made} on differs"
         made += piece
     return True, f"{length} samples in 4 pieces"
-
-
-def same_features(folder: Path, dry: bool) -> tuple[bool, str]:
-    """The visual encoder by I/O binding, at the paper's size. On a GPU ONNX Runtime multiplies in TF32."""
-    visual = VisualConfig("small", 32, 12) if dry else VisualConfig()
-    config = ModelConfig(("dog",), conditioning="frame", visual=visual)
-    path = export_visual_encoder(visual, open_picture_network(visual, "random:1"), None, folder / "encoder.onnx")
-    shape = (1 + CHUNK, visual.picture_size, visual.picture_size, 3)
-    pictures = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
-    providers, inputs = CPU if dry else CUDA, {PICTURES: pictures[1:]}
-    judged = PictureEncoder(path, None, config, threads=0).features_of(pictures)
-    features = PictureEncoder(path, None, config, providers).features_of(pictures)
-    farthest = float(np.abs(features - judged).max() / np.abs(judged).max())
-    session = open_session(path, providers)
-    (plain,) = session.run([FEATURES], inputs)
-    left = torch.from_dlpack(run_bound(session, inputs, FEATURES))
-    same = bool((left.cpu().numpy() == plain).all() and (features[1:] == plain).all())
-    kept = 1e3 * median(_timed(lambda: run_bound(session, inputs, FEATURES)) for _ in range(20))
-    fetched = 1e3 * median(_timed(lambda: run_bound(session, inputs, FEATURES).numpy()) for _ in range(20))
-    times = f"{CHUNK} pictures in {kept:.2f} ms left on {left.device}, {fetched:.2f} ms fetched"
-    said = f"onnxruntime {onnxruntime.__version__}; farthest {farthest:.1e} of the largest; same bits: {same}; {times}"
-    return same and farthest < 1e-2, said
 
 
 def measure_shape(results: Results, shape: str, config: ModelConfig, dry: bool) -> None:

@@ -1,5 +1,7 @@
 """The engine's whole way with the paper's conditionings: pictures reach the sampler, window after window."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from tests.media import make_clip
 from tests.models import tiny_sampler
+from v2s_engine.arrays import FloatArray, on_host
 from v2s_engine.audio import decode_codes
 from v2s_engine.bundle import Bundle
 from v2s_engine.errors import DeviceError, UsageError
@@ -19,9 +22,13 @@ from v2s_engine.model.conditioning import class_conditioning, frame_conditioning
 from v2s_engine.model.samplernn import TierState
 from v2s_engine.options import SILENCE_CODE, ConditioningName, ModelConfig
 from v2s_engine.pipeline import SoundPipeline, SoundRequest, SoundTake, _open_eyes
+from v2s_engine.sampling.choose import Choice
+from v2s_engine.sampling.cpu import CpuSampler
 from v2s_engine.sampling.devices import device_status
 from v2s_engine.sampling.draw import draw_code
 from v2s_engine.sampling.philox import uniforms
+from v2s_engine.sampling.sampler import Codes, SamplerState
+from v2s_engine.sampling.weights import FoldedWeights, load_folded
 from v2s_engine.vision.session import CPU, CUDA
 from v2s_engine.vision.visual_encoder import open_visual_encoder
 
@@ -167,8 +174,67 @@ def test_eyes_on_a_gpu_that_is_not_there_are_an_error_or_said(paper_bundle: Bund
 
 
 def test_looks_at_pictures_where_the_sounds_are_made(paper_bundle: Bundles, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr("v2s_engine.pipeline.open_conditioner", lambda bundle, providers=CPU: asked.append(providers))
+    asked: list[tuple[tuple[str, ...], bool]] = []
+
+    def note(bundle: Bundle, providers: tuple[str, ...] = CPU, *, on_device: bool = False) -> None:
+        asked.append((providers, on_device))
+
+    monkeypatch.setattr("v2s_engine.pipeline.open_conditioner", note)
     for device in ("cpu", "onnx", "reference", "cuda"):
         _open_eyes(paper_bundle("flow"), device, may_differ=False)
-    assert asked == [CPU, CPU, CPU, CUDA]
+    assert asked == [(CPU, False), (CPU, False), (CPU, False), (CUDA, True)]
+
+
+class SamplerOnADevice(CpuSampler):
+    """Stands where `CudaSampler` would: takes tensors, of a device that is host memory here."""
+
+    name = "cuda"
+    device = torch.device("cpu")
+
+    def __init__(self, weights: FoldedWeights) -> None:
+        super().__init__(weights)
+        self.told: set[type] = set()
+
+    def generate(self, state: SamplerState, conditioning: FloatArray, length: int) -> tuple[Codes, SamplerState]:
+        self.told.add(type(conditioning))
+        return super().generate(state, on_host(conditioning), length)
+
+
+@pytest.mark.parametrize("conditioning", PAPER)
+def test_pictures_that_stay_on_the_samplers_device_sound_the_same(
+    paper_bundle: Bundles, clip: Path, conditioning: ConditioningName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything but the GPU itself: several takes and rows, windows, and frame by frame."""
+    bundle = paper_bundle(conditioning)
+    crowd = [request(clip, takes=(1, 2)), request(clip, seed=3, length=3_000), request(clip, seed=4, start=9)]
+    wanted = {(each.request.seed, each.take): each.samples for each in takes(bundle, crowd)}
+    run = SamplerOnADevice(load_folded(bundle.sampler_path, bundle.config))
+    monkeypatch.setattr("v2s_engine.pipeline.CUDA", CPU)
+    monkeypatch.setattr("v2s_engine.pipeline.choose_sampler", lambda *_, **__: (run, Choice("cuda/4", "it is a test")))
+    pipeline = SoundPipeline(bundle, "cuda")
+    made = list(pipeline.generate(crowd))
+    assert len(made) == len(wanted) == 4
+    for each in made:
+        assert isinstance(each, SoundTake)
+        np.testing.assert_array_equal(each.samples, wanted[each.request.seed, each.take])
+    streamed = np.concatenate([piece.samples for piece in pipeline.stream(crowd[0], take=2)])
+    np.testing.assert_array_equal(streamed, wanted[crowd[0].seed, 2])
+    # `sequence` and `flow` are told of pictures by their states; the vectors hold nothing but the sound class.
+    assert run.told == {torch.Tensor if conditioning == "frame" else np.ndarray}
+
+
+@pytest.mark.parametrize("conditioning", PAPER)
+def test_without_a_gpu_pytorch_is_not_loaded(paper_bundle: Bundles, clip: Path, conditioning: ConditioningName) -> None:
+    folder = paper_bundle(conditioning).encoder_path.parent
+    program = f"""
+import sys
+from fractions import Fraction
+from pathlib import Path
+from v2s_engine.bundle import load_bundle
+from v2s_engine.pipeline import SoundPipeline, SoundRequest
+request = SoundRequest(Path({str(clip)!r}), (Fraction(0), Fraction(1, 2)), 2048, "drum", 7)
+(take,) = SoundPipeline(load_bundle({str(folder)!r}), "cpu").generate([request])
+assert len(take.samples) == 2048
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,4 +1,4 @@
-"""Conditioning: what the coarsest tier is told of the pictures. NumPy only, so that sampling needs no PyTorch.
+"""Conditioning: what the coarsest tier is told of the pictures. No PyTorch where features are NumPy's.
 
     envelope   a vector per 16 ms: loudness and onsets around it, sound class         (ours)
     frame      a vector per picture: its features, sound class                        (paper, section 4a)
@@ -12,15 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from v2s_engine.arrays import FloatArray, beside, joined
 from v2s_engine.envelope import SILENCE_DBFS, Envelope
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import steps_covering
 from v2s_engine.options import ENVELOPE_WINDOW, ModelConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -32,8 +36,9 @@ StartOf = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 class Conditioning:
     """All that the coarsest tier is told during one sound."""
 
-    vectors: NDArray[np.float32]
-    """`[N, C]`, one for every `config.conditioning_length` samples."""
+    vectors: FloatArray
+    """`[N, C]`, one for every `config.conditioning_length` samples. On a GPU only where features were left there for a
+    sampler that runs there (`PictureEncoder`, `DeviceSampler`)."""
     starts: NDArray[np.float32] | None = None
     """`[W, d]`: the coarsest tier's state at the start of each window of `config.encoder_window` pictures. None where
     the model starts from its learned state and has no windows."""
@@ -60,14 +65,17 @@ def envelope_conditioning(envelope: Envelope, class_index: int, config: ModelCon
     return vectors
 
 
-def frame_conditioning(features: NDArray[np.float32], class_index: int, config: ModelConfig) -> NDArray[np.float32]:
+def frame_conditioning(features: FloatArray, class_index: int, config: ModelConfig) -> FloatArray:
     """Conditioning vectors `[N, C]` of `frame`: the features `[N, V]` of each picture, and the sound class as one-hot.
+
+    They lie where the features do.
 
     The paper has one model per class and so tells no class; with a single class the one-hot is a constant 1. Raises
     `UsageError` for features of another size.
     """
     _check_features(features, config)
-    return np.concatenate([features, class_conditioning(len(features), class_index, config)], axis=1)
+    told_class = class_conditioning(len(features), class_index, config)
+    return joined([features, beside(told_class, features)], axis=1)
 
 
 def picture_conditioning(
@@ -95,7 +103,11 @@ def class_conditioning(count: int, class_index: int, config: ModelConfig) -> NDA
     return vectors
 
 
-def looped(values: NDArray[Kind], length: int) -> NDArray[Kind]:
+@overload
+def looped(values: NDArray[Kind], length: int) -> NDArray[Kind]: ...
+@overload
+def looped(values: Tensor, length: int) -> Tensor: ...
+def looped(values: NDArray[Kind] | Tensor, length: int) -> NDArray[Kind] | Tensor:
     """`values` `[n, ..]` again and again until there are `length` of them: how the paper fills short clips up to 10 s.
 
     Raises `UsageError` where there is nothing to repeat.
@@ -116,7 +128,7 @@ def picture_windows(features: NDArray[np.float32], config: ModelConfig) -> NDArr
     return np.stack([looped(window, each) for window in windows])
 
 
-def _check_features(features: NDArray[np.float32], config: ModelConfig) -> None:
+def _check_features(features: FloatArray, config: ModelConfig) -> None:
     if features.ndim != 2 or features.shape[1] != config.feature_size or not len(features):
         raise UsageError(
             f"features have shape {list(features.shape)}; wanted [pictures, {config.feature_size}] with at least one "

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from v2s_engine.arrays import FloatArray
 from v2s_engine.errors import UsageError
 from v2s_engine.options import LEVELS, ModelConfig
 from v2s_engine.sampling.cuda_bucket import Bucket
@@ -30,9 +32,12 @@ from v2s_engine.sampling.sampler import (
 )
 from v2s_engine.sampling.weights import FoldedWeights
 
+if TYPE_CHECKING:
+    import torch
+
 
 class CudaSampler:
-    """See `Sampler`. A row's bits are those of every sampler with the same bucket on the same kind of GPU.
+    """See `DeviceSampler`. A row's bits are those of every sampler with the same bucket on the same kind of GPU.
 
     All rows go through kernels, buffers and graphs made for one number of rows, the bucket: fewer are filled up with
     blank ones, more take turns. So what is left of a batch costs as much as a full one: the last sound of 64 goes no
@@ -80,12 +85,18 @@ class CudaSampler:
         self._bucket = Bucket(Frame(self.config, widths, chosen, packed, buffers), self._machine)
         self._lock = Lock()
 
+    @property
+    def device(self) -> torch.device:
+        """See `DeviceSampler.device`."""
+        where: torch.device = self._machine.device
+        return where
+
     def start(self, rows: Sequence[Row]) -> SamplerState:
         """See `Sampler.start`."""
         return start_state(self._folded, rows)
 
-    def generate(self, state: SamplerState, conditioning: Floats, length: int) -> tuple[Codes, SamplerState]:
-        """See `Sampler.generate`."""
+    def generate(self, state: SamplerState, conditioning: FloatArray, length: int) -> tuple[Codes, SamplerState]:
+        """See `DeviceSampler.generate`."""
         check_call(self.config, state, conditioning, length)
         codes = np.zeros((len(state), length), dtype=np.uint8)
         if not codes.size:

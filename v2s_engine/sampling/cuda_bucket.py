@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from v2s_engine.arrays import FloatArray
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.options import LEVELS
 from v2s_engine.sampling.cuda_buffers import load_state
@@ -24,7 +25,7 @@ class Bucket:
         self._config, self._buffers = frame.config, frame.buffers
         self._graphs: dict[Part, Callable[[], None]] = {}
 
-    def generate(self, state: SamplerState, conditioning: Floats, out: Codes) -> SamplerState:
+    def generate(self, state: SamplerState, conditioning: FloatArray, out: Codes) -> SamplerState:
         """Fill `out` `[rows, length]` with the next codes (it is whole once `running` ends); returns the state then."""
         parts, vectors = self._begin(state, conditioning, out.shape[1])
         for part in parts:
@@ -59,12 +60,13 @@ class Bucket:
             made += length
         return np.concatenate(pieces, axis=1), self._state(state, made, parts[-1].stop)
 
-    def _begin(self, state: SamplerState, conditioning: Floats, length: int) -> tuple[list[Part], list[Tensor]]:
+    def _begin(self, state: SamplerState, conditioning: FloatArray, length: int) -> tuple[list[Part], list[Tensor]]:
         """Parts of a call, and the conditioning vectors `[rows, C]` on the device that they are told, in order."""
         each = self._config.conditioning_length
         phase = int(state.position[0]) % each
-        needed = np.array(conditioning[:, : steps_covering(phase + length, each)].swapaxes(0, 1), order="C")
-        return split_call(phase, length, each), list(torch.from_numpy(needed).to(self._machine.device))
+        needed = conditioning[:, : steps_covering(phase + length, each)].swapaxes(0, 1)
+        told = torch.from_numpy(np.array(needed, order="C")) if isinstance(needed, np.ndarray) else needed
+        return split_call(phase, length, each), list(told.to(self._machine.device))
 
     def _prepare(self, part: Part) -> None:
         """Capture a part that begins and ends with conditioning vectors, once. What is in the buffers is lost."""

@@ -28,7 +28,10 @@ class Machine(Protocol):
         """The `torch.device` of all tensors."""
 
     def running(self) -> Any:
-        """A context in which tensor operations and launches go where this machine wants them; waits at its end."""
+        """A context in which tensor operations and launches go where this machine wants them.
+
+        They come after what the calling thread has queued on the device before; the context waits at its end.
+        """
 
     def capture(self, run: Callable[[], None]) -> Callable[[], None]:
         """A function that does again what `run` launches. `run` must have run before, so that it compiles nothing."""
@@ -90,6 +93,7 @@ class Gpu:
         """See `Machine.running`. Raises `DeviceError` where the GPU's memory does not suffice."""
         torch = self._torch
         try:
+            self._compute.wait_stream(torch.cuda.current_stream(self.device))
             with torch.cuda.device(self.device), torch.cuda.stream(self._compute):
                 yield
                 for slot in self._slots:

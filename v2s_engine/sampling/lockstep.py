@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from v2s_engine.arrays import FloatArray, joined
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.sampling.pace import PIECE_LENGTH, Pace
-from v2s_engine.sampling.sampler import Codes, Floats, Row, Sampler, SamplerState
+from v2s_engine.sampling.sampler import Codes, Floats, Row, Sampler, SamplerState, generate_codes
 
 T = TypeVar("T")
 
@@ -21,8 +21,8 @@ class RowJob:
     """One sound to sample."""
 
     row: Row
-    conditioning: Floats
-    """`[N, C]`, all vectors of the sound."""
+    conditioning: FloatArray
+    """`[N, C]`, all vectors of the sound; on a GPU only for a sampler there (`DeviceSampler`)."""
     length: int
     """Samples to make, at least 1."""
     starts: Floats | None = None
@@ -74,10 +74,10 @@ def _advance(sampler: Sampler, active: list[_Active[T]], pace: Pace, on_piece: C
     length = min(length, *(steps_covering(each.job.length, step) * step - each.done for each in active))
     for each in active:
         length = min(length, _enter_window(each, sampler.config.encoder_window_length))
-    conditioning = np.stack([_vectors(step, each, length) for each in active])
+    conditioning = joined([_vectors(step, each, length)[None] for each in active])
     state = SamplerState.join([each.state for each in active])
     with pace.timed(length, len(active)):
-        codes, state = sampler.generate(state, conditioning, length)
+        codes, state = generate_codes(sampler, state, conditioning, length)
     for index, each in enumerate(active):
         each.state = state.select([index])
         each.pieces.append(codes[index])
@@ -96,6 +96,6 @@ def _enter_window(each: _Active[T], window_length: int) -> int:
     return window_length - inside
 
 
-def _vectors(step: int, each: _Active[T], length: int) -> NDArray[np.float32]:
+def _vectors(step: int, each: _Active[T], length: int) -> FloatArray:
     """The vectors that cover the next piece."""
     return each.job.conditioning[each.done // step : steps_covering(each.done + length, step)]

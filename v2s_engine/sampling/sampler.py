@@ -6,15 +6,19 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from v2s_engine.arrays import FloatArray, is_float32
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import steps_covering
 from v2s_engine.options import SILENCE_CODE, ModelConfig
 from v2s_engine.sampling.weights import FoldedWeights
+
+if TYPE_CHECKING:
+    import torch
 
 Codes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -152,6 +156,39 @@ class Sampler(Protocol):
         """
 
 
+@runtime_checkable
+class DeviceSampler(Sampler, Protocol):
+    """A sampler on a device that also takes conditioning which lies there, as PyTorch's tensors.
+
+    Of those the numbers must be finite. It is not looked at: that would wait for the device at every call. Whoever
+    leaves them there has looked (`PictureEncoder`).
+    """
+
+    @property
+    def device(self) -> torch.device:
+        """Where it samples."""
+
+    def generate(self, state: SamplerState, conditioning: FloatArray, length: int) -> tuple[Codes, SamplerState]:
+        """See `Sampler.generate`."""
+
+
+def generate_codes(
+    sampler: Sampler, state: SamplerState, conditioning: FloatArray, length: int
+) -> tuple[Codes, SamplerState]:
+    """`Sampler.generate` with conditioning wherever it lies.
+
+    Raises `UsageError` for a sampler that cannot take it from there.
+    """
+    if isinstance(conditioning, np.ndarray):
+        return sampler.generate(state, conditioning, length)
+    if isinstance(sampler, DeviceSampler):
+        return sampler.generate(state, conditioning, length)
+    raise UsageError(
+        f"the sampler {sampler.name!r} takes conditioning from host memory; got some on {conditioning.device}: open "
+        "the conditioner without `on_device`"
+    )
+
+
 def start_state(weights: FoldedWeights, rows: Sequence[Row]) -> SamplerState:
     """The state before the first sample: learned initial states, silence behind."""
     count = len(rows)
@@ -181,8 +218,11 @@ def group_rows(phases: NDArray[np.int64], most: int) -> list[NDArray[np.intp]]:
     return groups
 
 
-def check_call(config: ModelConfig, state: SamplerState, conditioning: Floats, length: int) -> None:
-    """Raise `UsageError` where a call's arguments do not belong together or to this model."""
+def check_call(config: ModelConfig, state: SamplerState, conditioning: FloatArray, length: int) -> None:
+    """Raise `UsageError` where a call's arguments do not belong together or to this model.
+
+    Whether numbers on a device are finite is not looked at (see `DeviceSampler`).
+    """
     size, rows = config.hidden_size, len(state)
     if state.coarse.shape != (rows, size) or state.history.shape != (rows, config.history_length):
         raise UsageError(
@@ -198,7 +238,8 @@ def check_call(config: ModelConfig, state: SamplerState, conditioning: Floats, l
             f"conditioning has shape {list(got)}; wanted {list(wanted)} or more in the middle: one vector for every "
             f"{config.conditioning_length} samples, from the one that covers each row's position"
         )
-    if conditioning.dtype != np.float32 or not math.isfinite(float(np.abs(conditioning).sum())):
+    finite = not isinstance(conditioning, np.ndarray) or math.isfinite(float(np.abs(conditioning).sum()))
+    if not is_float32(conditioning) or not finite:
         raise UsageError(f"conditioning must be finite float32; got {conditioning.dtype}")
 
 

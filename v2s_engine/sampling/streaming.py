@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from v2s_engine.arrays import FloatArray, joined
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.model.conditioning import Conditioning
 from v2s_engine.sampling.pace import Pace
-from v2s_engine.sampling.sampler import Codes, Floats, Row, Sampler, SamplerState
+from v2s_engine.sampling.sampler import Codes, Row, Sampler, SamplerState, generate_codes
 
 
 def stream_codes(
@@ -24,7 +25,7 @@ def stream_codes(
     """
     state, pace, step = sampler.start([row]), Pace(sampler), sampler.config.conditioning_length
     parts = iter(told)
-    held = np.empty((0, sampler.config.conditioning_size), np.float32)
+    held: FloatArray = np.empty((0, sampler.config.conditioning_size), np.float32)
     done = 0
     while done < length:
         size = min(FRAME_LENGTH, length - done)
@@ -32,7 +33,7 @@ def stream_codes(
             part = next(parts)
             if part.starts is not None:
                 state = state.with_coarse(part.starts)
-            held = np.concatenate([held, part.vectors])
+            held = joined([held, part.vectors]) if len(held) else part.vectors
         codes, state = _frame(sampler, state, held, size, pace=pace, check=check)
         yield codes
         held = held[FRAME_LENGTH // step :]
@@ -40,16 +41,15 @@ def stream_codes(
 
 
 def _frame(
-    sampler: Sampler, state: SamplerState, vectors: Floats, size: int, *, pace: Pace, check: Callable[[], None]
+    sampler: Sampler, state: SamplerState, vectors: FloatArray, size: int, *, pace: Pace, check: Callable[[], None]
 ) -> tuple[Codes, SamplerState]:
     """A frame's codes `[size]` and the state after it, in as many calls as it takes to be stopped in time."""
     pieces, done, step = [], 0, sampler.config.conditioning_length
     while done < size:
         length = min(pace.length(done, 1), size - done)
         with pace.timed(length, 1):
-            codes, state = sampler.generate(
-                state, vectors[None, done // step : steps_covering(done + length, step)], length
-            )
+            here = vectors[None, done // step : steps_covering(done + length, step)]
+            codes, state = generate_codes(sampler, state, here, length)
         pieces.append(codes[0])
         done += length
         check()

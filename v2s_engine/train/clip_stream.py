@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from v2s_engine.arrays import on_host
 from v2s_engine.audio import encode_codes
 from v2s_engine.corpus.clip_material import PreparedClip
 from v2s_engine.envelope import measure_envelope
@@ -206,7 +207,7 @@ class ClipStream:
             return envelope_conditioning(measure_envelope(sound), clip.class_index, config)
         count = steps_covering(len(sound), FRAME_LENGTH)
         features = clip.features[:pictures].astype(np.float32, copy=False)
-        return picture_conditioning(features, count, clip.class_index, config, None).vectors
+        return on_host(picture_conditioning(features, count, clip.class_index, config, None).vectors)
 
 
 def check_chunks(options: ClipStreamOptions, config: ModelConfig) -> None:

@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from v2s_engine.arrays import FloatArray, all_finite, joined, on_host
 from v2s_engine.errors import BundleDamagedError, UsageError
 from v2s_engine.options import ModelConfig, VisualConfig
 from v2s_engine.progress import Progress
+from v2s_engine.video import Pictures
 from v2s_engine.vision.chunks import checked, chunked
 from v2s_engine.vision.flow import Flow, open_flow
 from v2s_engine.vision.flow_stack import FlowStacks
 from v2s_engine.vision.framing import read_framed
-from v2s_engine.vision.session import CPU, open_session, run_bound
+from v2s_engine.vision.session import CPU, device_of, open_session, run_bound
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -51,13 +53,13 @@ class PictureEncoder:
     `state_path` is `conditioning.onnx`, or None for `frame`; `threads` is how many threads a network may use. How a
     clip is cut into chunks does not show in the result beyond the rounding of sums.
 
-    On a GPU its networks run with ONNX Runtime's I/O binding, but features come back through host memory even where
-    the sampler runs on the same GPU: 16 kB for 64 ms of sound at the paper's size. Conditioning stays one kind of array
-    for all samplers so, and encoder and sampler, two threads on two streams, need no order between them on the GPU.
+    `on_device` is for a sampler that runs where these networks do: `parts` and `windows` are PyTorch's tensors there
+    then, the same bits as otherwise, and do not pass host memory on their way to that sampler or to `state`. Whoever
+    looks at pictures waits for each part, to see that its numbers are finite; whoever samples need not. Not yet run on
+    a GPU.
 
-    Raises `BundleDamagedError` where a
-    model is not the one that `config` speaks of, or was exported with another flow than is measured here, and for
-    `flow` the errors of `open_flow`.
+    Raises `BundleDamagedError` where a model is not the one that `config` speaks of, or was exported with another flow
+    than is measured here, and later where it gives features that are not finite; for `flow` the errors of `open_flow`.
     """
 
     def __init__(
@@ -69,12 +71,15 @@ class PictureEncoder:
         *,
         threads: int = 1,
         chunk: int = CHUNK,
+        on_device: bool = False,
     ) -> None:
         if config.visual is None:
             raise UsageError(f"conditioning {config.conditioning!r} has no visual encoder; use `Encoder`")
         self.config = config
         self._visual: VisualConfig = config.visual
         self._chunk = chunk
+        self._on_device = on_device
+        self._path = encoder_path
         self._flow = open_flow(config.visual.flow_method) if config.visual.motion_features else None
         self._encoder = open_session(encoder_path, providers, threads)
         _check_encoder(self._encoder, encoder_path, config.visual, self._flow)
@@ -90,60 +95,89 @@ class PictureEncoder:
         """Execution providers that the encoder runs on."""
         return list(self._encoder.get_providers())
 
-    def features(self, path: Path, times: Sequence[Fraction], progress: Progress | None = None) -> _Floats:
+    def features(self, media: Pictures, times: Sequence[Fraction], progress: Progress | None = None) -> _Floats:
         """Features `[N, V]` of the pictures on screen at `times`, 64 ms apart.
 
-        `times` are seconds from the file's first picture; falling for a reversed clip. Raises the errors of
-        `read_pictures`, and `CancelledError`.
+        `times` are seconds from the file's first picture; falling for a reversed clip. In host memory, always. Raises
+        the errors of `read_pictures`, `CancelledError`, and `BundleDamagedError` for features that are not finite.
         """
-        return self._joined(self.parts(path, times, progress))
+        return self._joined(self.parts(media, times, progress))
 
-    def parts(self, path: Path, times: Sequence[Fraction], progress: Progress | None = None) -> Iterator[_Floats]:
+    def parts(
+        self, media: Pictures, times: Sequence[Fraction], progress: Progress | None = None
+    ) -> Iterator[FloatArray]:
         """`features` in parts `[n, V]`, each as soon as its pictures have been seen; the first is of one picture."""
-        return self._chunks(self._framed(path, times), len(times), progress, path.name)
+        return self._chunks(self._framed(media, times), len(times), progress, media.name)
+
+    def parts_of(self, pictures: Sequence[_Pictures], progress: Progress | None = None) -> Iterator[FloatArray]:
+        """`features_of` in such parts."""
+        return self._chunks(pictures, len(pictures), progress)
 
     def features_of(self, pictures: Iterable[_Pictures], progress: Progress | None = None) -> _Floats:
         """Features `[N, V]` of N pictures `[S, S, 3]` that come 64 ms apart."""
-        held = list(pictures)
-        return self._joined(self._chunks(held, len(held), progress))
+        return self._joined(self.parts_of(list(pictures), progress))
 
-    def windows(self, path: Path, times: Sequence[Fraction], progress: Progress | None = None) -> Iterator[_Floats]:
-        """The same, in stretches of `encoder_window` pictures; the last one is as long as what is left."""
-        held: list[_Floats] = []
+    def windows(
+        self, media: Pictures, times: Sequence[Fraction], progress: Progress | None = None
+    ) -> Iterator[FloatArray]:
+        """`parts` in stretches of `encoder_window` pictures; the last one is as long as what is left."""
+        held: list[FloatArray] = []
         count, each = 0, self.config.encoder_window
-        for chunk in self.parts(path, times, progress):
+        for chunk in self.parts(media, times, progress):
             held.append(chunk)
             count += len(chunk)
             while count >= each:
-                joined = np.concatenate(held)
-                yield joined[:each]
-                held, count = [joined[each:]], count - each
+                whole = joined(held)
+                yield whole[:each]
+                held, count = [whole[each:]], count - each
         if count:
-            yield np.concatenate(held)
+            yield joined(held)
 
-    def state(self, features: _Floats) -> _Floats:
-        """The state `[d]` that a whole window of features `[T, V]` gives. Raises `UsageError` where there is none."""
+    def state(self, features: FloatArray) -> _Floats:
+        """The state `[d]` that a whole window of features `[T, V]` gives. Raises `UsageError` where there is none.
+
+        In host memory, always: it becomes part of a `SamplerState`, which lies there between calls of any sampler. It
+        is a few kB for ten seconds of sound.
+        """
         if self._state is None:
             raise UsageError("the conditioning frame has no state: give the sampler the features themselves")
         state: _Floats = run_bound(self._state, {FEATURES: features}, STATE).numpy()[0]
         return state
 
-    def _framed(self, path: Path, times: Sequence[Fraction]) -> Iterable[_Pictures]:
-        return read_framed(path, times, self._visual.picture_size) if times else ()
+    def _framed(self, media: Pictures, times: Sequence[Fraction]) -> Iterable[_Pictures]:
+        return read_framed(media, times, self._visual.picture_size) if times else ()
 
-    def _joined(self, chunks: Iterable[_Floats]) -> _Floats:
-        held = list(chunks)
+    def _joined(self, chunks: Iterable[FloatArray]) -> _Floats:
+        held = [on_host(chunk) for chunk in chunks]
         return np.concatenate(held) if held else np.zeros((0, self.config.feature_size), np.float32)
 
     def _chunks(
         self, pictures: Iterable[_Pictures], count: int, progress: Progress | None, item: str = ""
-    ) -> Iterator[_Floats]:
+    ) -> Iterator[FloatArray]:
         progress, done = progress or Progress(), 0
         for inputs in self._inputs(checked(pictures, progress)):
-            features: _Floats = run_bound(self._encoder, inputs, FEATURES).numpy()
+            features = self._looked(inputs)
             done += len(features)
             progress.step("encode", done, count, item)
             yield features
+
+    def _looked(self, inputs: dict[str, NDArray[np.generic]]) -> FloatArray:
+        """The features `[n, V]` of n pictures."""
+        features: FloatArray
+        if self._on_device:
+            import torch  # noqa: PLC0415 - only who samples with it on a GPU asks for this
+
+            shape, place = (len(inputs[PICTURES]), self._visual.feature_size), torch.device(device_of(self._encoder), 0)
+            features = torch.empty(shape, dtype=torch.float32, device=place)
+            run_bound(self._encoder, inputs, FEATURES, features)
+        else:
+            features = run_bound(self._encoder, inputs, FEATURES).numpy()
+        if not all_finite(features):  # a network that takes them on may hide it
+            raise BundleDamagedError(
+                f"{self._path} gives features that are not finite numbers, as damaged weights do; export the bundle "
+                "again, or look at the pictures with --device cpu"
+            )
+        return features
 
     def _inputs(self, pictures: Iterable[_Pictures]) -> Iterator[dict[str, NDArray[np.generic]]]:
         """What the network is given, `chunk` pictures at a time."""

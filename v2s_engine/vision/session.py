@@ -13,6 +13,7 @@ from v2s_engine.errors import BundleDamagedError, BundleNotFoundError, DeviceErr
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, OrtValue
+    from torch import Tensor
 
 CPU = ("CPUExecutionProvider",)
 """Execution providers of a machine without a GPU."""
@@ -70,16 +71,50 @@ def open_session(model: Path | bytes, providers: Sequence[str] = CPU, threads: i
     return session
 
 
-def run_bound(session: InferenceSession, inputs: Mapping[str, NDArray[np.generic]], output: str) -> OrtValue:
-    """One output of a network, left on the device that the network runs on.
+def run_bound(
+    session: InferenceSession,
+    inputs: Mapping[str, NDArray[np.generic] | Tensor],
+    output: str,
+    out: Tensor | None = None,
+) -> OrtValue:
+    """One output of a network, left on the device that the network runs on; `numpy()` of it brings it to host memory.
 
-    By ONNX Runtime's I/O binding: `numpy()` of what is returned brings it to host memory, and PyTorch takes it over
-    where it is with `torch.from_dlpack`. Not yet run on a GPU.
+    By ONNX Runtime's I/O binding. Inputs may lie in host memory, or be tensors of float32 on that device, as `out` is,
+    where it is given: then the output lies in it. It is whole when this returns: at the end of a run ONNX Runtime waits
+    for its own stream. (The binding's `synchronize_outputs` would wait for the whole GPU, which is an error while
+    another thread captures a CUDA graph.) Not yet run on a GPU.
     """
+    # Bound as they lie, not copied: kept here until the run is over.
+    held = {
+        name: np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array.contiguous()
+        for name, array in inputs.items()
+    }
     binding = session.io_binding()
-    held = {name: np.ascontiguousarray(array) for name, array in inputs.items()}  # bound as it lies, not copied
     for name, array in held.items():
-        binding.bind_cpu_input(name, array)
-    binding.bind_output(output, "cuda" if CUDA[0] in session.get_providers() else "cpu")
+        if isinstance(array, np.ndarray):
+            binding.bind_cpu_input(name, array)
+        else:
+            binding.bind_input(name, *_memory(array))
+    if out is None:
+        binding.bind_output(output, device_of(session))
+    else:
+        binding.bind_output(output, *_memory(out))
     session.run_with_iobinding(binding)
     return binding.get_outputs()[0]
+
+
+def device_of(session: InferenceSession) -> str:
+    """`cuda` or `cpu`: where a network runs and its outputs lie."""
+    return "cuda" if CUDA[0] in session.get_providers() else "cpu"
+
+
+def _memory(tensor: Tensor) -> tuple[str, int, type[np.float32], tuple[int, ...], int]:
+    """A tensor's memory as ONNX Runtime binds it, after what this thread has queued for it is done.
+
+    That goes for an output as well: memory that PyTorch gives out again may still be read by what was queued before.
+    """
+    if tensor.is_cuda:  # ONNX Runtime has a stream of its own
+        import torch  # noqa: PLC0415 - loaded already: there is a tensor
+
+        torch.cuda.current_stream(tensor.device).synchronize()
+    return tensor.device.type, tensor.device.index or 0, np.float32, tuple(tensor.shape), tensor.data_ptr()

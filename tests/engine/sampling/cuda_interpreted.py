@@ -238,6 +238,15 @@ def test_coarse_states_given_by_pictures_are_gone_on_from() -> None:
     assert (plain != codes).any()
 
 
+def test_vectors_that_lie_on_the_device_make_the_same_sound_to_the_bit() -> None:
+    case, run = model("plain"), cuda("plain")
+    state, conditioning = begun(case, "plain", ROWS[:3], 251)
+    wanted, after = run.generate(state, conditioning, 12)
+    codes, then = run.generate(state, torch.from_numpy(conditioning), 12)
+    np.testing.assert_array_equal(codes, wanted)
+    assert_same_state(then, after)
+
+
 @triton.jit
 def _write_words(seeds: tl.tensor, takes: tl.tensor, positions: tl.tensor, out: tl.tensor, count: tl.constexpr) -> None:
     place = tl.arange(0, count)

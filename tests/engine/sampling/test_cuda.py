@@ -24,7 +24,7 @@ from v2s_engine.sampling.cuda_bucket import Bucket
 from v2s_engine.sampling.cuda_device import Gpu, Interpreter, check_cuda
 from v2s_engine.sampling.cuda_frame import Launch
 from v2s_engine.sampling.reference import ReferenceSampler
-from v2s_engine.sampling.sampler import Row, SamplerState, group_rows
+from v2s_engine.sampling.sampler import Row, SamplerState, generate_codes, group_rows
 
 PROJECT = Path(__file__).parents[3]
 
@@ -181,6 +181,55 @@ def test_each_vector_reaches_the_slot_of_its_samples(
     ]
 
 
+def test_vectors_that_lie_on_the_device_reach_the_same_slots(
+    recorded: tuple[CudaSampler, Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = recorded
+    told: list[np.ndarray] = []
+    monkeypatch.setattr(Bucket, "_launch", lambda bucket, part: told.append(bucket._buffers.vectors.numpy().copy()))
+    monkeypatch.setattr(Bucket, "_prepare", lambda bucket, part: None)
+    ahead = SamplerState(**{**vars(run.start(ROWS[:2])), "position": np.array([128, 128])})
+    state = SamplerState.join([run.start(ROWS[2:4]), ahead])  # two phases: rows in two groups
+    vectors = model("plain").vectors(4, 9)
+    left = torch.from_numpy(vectors)
+    for conditioning in (vectors, left, left.transpose(0, 1).contiguous().transpose(0, 1)):
+        run.generate(state, conditioning, 1024 + 300)
+    each = len(told) // 3
+    assert each > 3
+    for number in range(each):
+        np.testing.assert_array_equal(told[each + number], told[number])
+        np.testing.assert_array_equal(told[2 * each + number], told[number])
+
+
+def test_vectors_on_the_device_that_do_not_belong_to_the_call_are_refused(
+    recorded: tuple[CudaSampler, Recorder],
+) -> None:
+    run, _ = recorded
+    state, vectors = run.start(ROWS[:2]), torch.from_numpy(model("plain").vectors(2, 2))
+    for wrong in (vectors[:1], vectors[:, :1], vectors[:, :, :-1], vectors[0]):
+        with pytest.raises(UsageError, match="conditioning has shape"):
+            run.generate(state, wrong, 300)
+    with pytest.raises(UsageError, match=r"finite float32; got torch\.float64"):
+        run.generate(state, vectors.double(), 300)
+
+
+def test_only_a_sampler_on_a_device_is_told_by_what_lies_there(recorded: tuple[CudaSampler, Recorder]) -> None:
+    vectors, judge = model("plain").vectors(1, 1), ReferenceSampler(model("plain").weights)
+    codes, _ = generate_codes(recorded[0], recorded[0].start(ROWS[:1]), torch.from_numpy(vectors), 2)
+    assert codes.shape == (1, 2)
+    codes, _ = generate_codes(judge, judge.start(ROWS[:1]), vectors, 2)
+    assert codes.shape == (1, 2)
+    with pytest.raises(UsageError, match=r"'reference' takes conditioning from host memory; got some on cpu"):
+        generate_codes(judge, judge.start(ROWS[:1]), torch.from_numpy(vectors), 2)
+
+
+def test_work_on_the_gpu_comes_after_what_its_caller_has_queued_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of vectors that were put together on another stream."""
+    events: list[str] = []
+    with fake_gpu(monkeypatch, events).running():
+        assert events == ["ordered after the caller's stream"]
+
+
 def test_codes_of_one_frame_are_fetched_while_the_next_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
     gpu = fake_gpu(monkeypatch, events)
@@ -217,7 +266,8 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch, events: list[str]) -> Gpu:
     monkeypatch.setattr(cuda_device, "check_cuda", lambda: None)
     for name, fake in (
         ("current_device", lambda: 0),
-        ("Stream", lambda device: SimpleNamespace(synchronize=lambda: None)),
+        ("Stream", lambda device: SimpleNamespace(synchronize=lambda: None, wait_stream=events.append)),
+        ("current_stream", lambda device: "ordered after the caller's stream"),
         ("Event", Event),
         ("device", anything),
         ("stream", anything),

@@ -41,7 +41,7 @@ def test_the_gpu_script_runs_dry(tmp_path: Path) -> None:
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     written = json.loads((tmp_path / "sampler.json").read_text())
-    assert [line["passed"] for line in written["checks"]] == [True] * 8
+    assert [line["passed"] for line in written["checks"]] == [True] * 11
     assert [line["rows"] for line in written["speeds"]] == [1]
     assert "figures mean nothing" in (tmp_path / "sampler.md").read_text()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from onnxruntime import InferenceSession, OrtValue
 
 from tests.media import Clip, make_clip
 from tests.models import tiny_config, tiny_sampler
@@ -19,6 +20,7 @@ from v2s_engine.grid import FRAME_RATE
 from v2s_engine.model.conditioning import looped, picture_windows
 from v2s_engine.options import ConditioningName
 from v2s_engine.progress import Progress, ProgressEvent
+from v2s_engine.vision import picture_encoder
 from v2s_engine.vision.flow import FlowMeter
 from v2s_engine.vision.picture_encoder import PictureEncoder
 from v2s_engine.vision.visual_encoder import VisualEncoder, open_visual_encoder
@@ -38,8 +40,8 @@ def times(count: int, start: Fraction = Fraction(0)) -> list[Fraction]:
     return [start + step / FRAME_RATE for step in range(count)]
 
 
-def opened(bundle: Bundle, chunk: int = 4) -> PictureEncoder:
-    return PictureEncoder(bundle.encoder_path, bundle.state_path, bundle.config, chunk=chunk)
+def opened(bundle: Bundle, chunk: int = 4, *, on_device: bool = False) -> PictureEncoder:
+    return PictureEncoder(bundle.encoder_path, bundle.state_path, bundle.config, chunk=chunk, on_device=on_device)
 
 
 def trained_with(bundle: Bundle) -> VisualEncoder:
@@ -81,6 +83,49 @@ def test_windows_are_the_features_cut(paper_bundle: Bundles, clip: Clip, count: 
     windows = list(encoder.windows(clip.path, times(count)))
     assert [len(window) for window in windows] == [8] * (count // 8) + ([count % 8] if count % 8 else [])
     np.testing.assert_allclose(np.concatenate(windows), whole, rtol=0, atol=1e-5 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("conditioning", PAPER)
+def test_left_on_the_device_they_are_the_same_bits(
+    paper_bundle: Bundles, clip: Clip, conditioning: ConditioningName
+) -> None:
+    bundle = paper_bundle(conditioning)
+    fetched, left = opened(bundle), opened(bundle, on_device=True)
+    for wanted, got in zip(fetched.parts(clip.path, times(21)), left.parts(clip.path, times(21)), strict=True):
+        assert isinstance(got, torch.Tensor)
+        np.testing.assert_array_equal(got.numpy(), wanted)
+    np.testing.assert_array_equal(left.features(clip.path, times(21)), fetched.features(clip.path, times(21)))
+    if not bundle.config.starts_from_pictures:
+        return
+    pairs = zip(fetched.windows(clip.path, times(21)), left.windows(clip.path, times(21)), strict=True)
+    for wanted, got in pairs:
+        assert isinstance(got, torch.Tensor)
+        assert len(got) == len(wanted)
+        state = left.state(looped(got, 8))
+        assert isinstance(state, np.ndarray)
+        np.testing.assert_array_equal(state, fetched.state(looped(wanted, 8)))
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_features_that_are_no_numbers_are_an_error(
+    paper_bundle: Bundles, monkeypatch: pytest.MonkeyPatch, number: float, on_device: bool
+) -> None:
+    """And not noise: `sequence` and `flow` make a state of them that looks like any other."""
+    real = picture_encoder.run_bound
+
+    def broken(
+        session: InferenceSession, inputs: dict[str, np.ndarray], output: str, out: torch.Tensor | None = None
+    ) -> OrtValue:
+        value = real(session, inputs, output, out)
+        features = value.numpy() if out is None else out.numpy()
+        features[-1, 3] = number
+        return OrtValue.ortvalue_from_numpy(features)
+
+    monkeypatch.setattr(picture_encoder, "run_bound", broken)
+    encoder = opened(paper_bundle("sequence"), on_device=on_device)
+    with pytest.raises(BundleDamagedError, match=r"encoder\.onnx gives features that are not finite.*export"):
+        next(encoder.parts_of([np.zeros((32, 32, 3), np.uint8)] * 3))
 
 
 @pytest.mark.parametrize("conditioning", ["sequence", "flow"])

@@ -26,9 +26,21 @@ def test_what_is_left_on_the_device_is_what_a_plain_run_gives(paper_bundle: Bund
         "flow": draw.normal(0, 0.1, shapes["flow"]).astype(np.float32),
     }
     (wanted,) = session.run(["features"], inputs)
-    left = run_bound(session, inputs, "features")
-    np.testing.assert_array_equal(torch.from_dlpack(left).numpy(), wanted)
+    np.testing.assert_array_equal(run_bound(session, inputs, "features").numpy(), wanted)
+    left = torch.zeros(wanted.shape)
+    run_bound(session, inputs, "features", left)
     np.testing.assert_array_equal(left.numpy(), wanted)
+
+
+def test_what_was_left_on_the_device_goes_into_the_next_network(paper_bundle: Bundles) -> None:
+    path = paper_bundle("sequence").state_path
+    assert path is not None
+    session = open_session(path)
+    features = np.random.default_rng(1).normal(size=(8, 12)).astype(np.float32)
+    (wanted,) = session.run(["state"], {"features": features})
+    odd = torch.from_numpy(np.asfortranarray(features))  # its rows do not lie behind each other
+    for tensor in (torch.from_numpy(features), odd, torch.from_numpy(np.repeat(features, 2, axis=0))[::2]):
+        np.testing.assert_array_equal(run_bound(session, {"features": tensor}, "state").numpy(), wanted)
 
 
 def test_an_input_may_lie_in_memory_in_any_order_and_change_afterwards(paper_bundle: Bundles) -> None:
