@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from v2s_engine.bundle import Bundle
     from v2s_engine.options import ConditioningName
+
+settings.register_profile("thorough", max_examples=int(os.environ.get("V2S_EXAMPLES", "10000")), deadline=None)
+"""For `benchmarks/properties.py`: only tests that do not say how many examples they want."""
 
 SHARED = Path(__file__).parents[2] / "shared"
 

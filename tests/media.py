@@ -15,12 +15,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.stream import Disposition
+from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -37,16 +39,33 @@ __all__ = [
     "make_clip",
     "make_cover_art",
     "make_scene_clip",
+    "make_sequence",
     "make_sound",
     "make_still",
     "read_number",
+    "write_bright_clip",
     "write_clip",
+    "write_image",
 ]
 
 VFR_STEPS_MS = (40, 20, 70, 33, 120, 41, 17, 250)
 """Durations of successive frames of a variable-frame-rate clip, over and over."""
 
 SOUND_RATE = 48_000
+
+BrightTransfer = Literal["pq", "hlg"]
+
+_IMAGE_CODECS = {
+    ".bmp": ("bmp", "bgr24", "bgra"),
+    ".dpx": ("dpx", "gbrp10le", "gbrap10le"),
+    ".exr": ("exr", "gbrpf32le", "gbrapf32le"),
+    ".jpg": ("mjpeg", "yuvj420p", ""),
+    ".png": ("png", "rgb24", "rgba"),
+    ".tga": ("targa", "bgr24", "bgra"),
+    ".tif": ("tiff", "rgb24", "rgba"),
+    ".tiff": ("tiff", "rgb48le", "rgba64le"),
+}
+"""By suffix: FFmpeg's name, and the pixel formats of opaque and of transparent pictures."""
 
 _SOUND_CODECS = {".mp4": "aac", ".m4a": "aac", ".ts": "aac", ".webm": "libopus", ".mp3": "libmp3lame"}
 
@@ -201,14 +220,79 @@ def make_cover_art(path: Path) -> Path:
 
 
 def make_still(path: Path, number: int = 7) -> Path:
-    """One picture as an image file (.png)."""
-    with av.open(str(path), "w", format="image2") as container:
-        stream = container.add_stream("png", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 160, 120, "rgb24"
-        frame = av.VideoFrame.from_ndarray(slate_picture(number, width=160, height=120), format="rgb24")
+    """One slate as an image file; its kind follows from the path's suffix."""
+    return write_image(path, slate_picture(number, width=160, height=120))
+
+
+def make_sequence(
+    folder: Path,
+    numbers: Iterable[int],
+    *,
+    prefix: str = "shot.",
+    suffix: str = ".png",
+    padding: int = 4,
+) -> Path:
+    """An image sequence; each file shows the slate of its own number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        make_still(folder / f"{prefix}{number:0{padding}d}{suffix}", number)
+    return folder
+
+
+def write_image(path: Path, picture: NDArray[np.uint8]) -> Path:
+    """Write a picture `[height, width, 3]`, or `[height, width, 4]` with how opaque it is, as an image file."""
+    codec, plain, see_through = _IMAGE_CODECS[path.suffix]
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24" if picture.shape[2] == 3 else "rgba")
+    if path.suffix == ".exr":  # holds light
+        values = picture / np.float32(255)
+        light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
+        light[..., 3:] = values[..., 3:]
+        frame = av.VideoFrame.from_ndarray(light, format=plain if picture.shape[2] == 3 else see_through)
+    with av.open(str(path.with_name(f"draft{path.suffix}")), "w", format="image2") as container:  # knows no pattern
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width = picture.shape[:2]
+        stream.pix_fmt = plain if picture.shape[2] == 3 else see_through
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    path.with_name(f"draft{path.suffix}").rename(path)
     return path
+
+
+def write_bright_clip(path: Path, pictures: Iterable[NDArray[np.uint8]], transfer: BrightTransfer) -> None:
+    """Write ordinary pictures as a high dynamic range film (BT.2100, 10 bits, white at 203 cd/m²), 10 a second."""
+    with av.open(str(path), "w") as container:
+        video: VideoStream | None = None
+        for number, picture in enumerate(pictures):
+            if video is None:
+                options = {"preset": "ultrafast", "qp": "4", "x264-params": "threads=1"}
+                video = container.add_stream("libx264", rate=10, options=options)
+                video.height, video.width = picture.shape[:2]
+                video.pix_fmt = "yuv420p10le"
+                codec = video.codec_context
+                codec.colorspace, codec.color_primaries, codec.color_range = 9, 9, 1
+                codec.color_trc = 16 if transfer == "pq" else 18
+            values = (_bright_values(picture, transfer) * 65535 + 0.5).astype(np.uint16)
+            frame = av.VideoFrame.from_ndarray(values, format="rgb48le")
+            frame = frame.reformat(format="yuv420p10le", dst_colorspace=Colorspace.BT2020)
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            container.mux(video.encode(frame))
+        assert video is not None
+        container.mux(video.encode(None))
+
+
+def _bright_values(picture: NDArray[np.uint8], transfer: BrightTransfer) -> NDArray[np.float64]:
+    """The inverse of what a player does: an ordinary screen's light in BT.2020's primaries, coded by BT.2100."""
+    wide = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+    light = np.maximum(203 * (picture / 255) ** 2.4 @ wide.T, 1e-6)
+    if transfer == "pq":
+        power = (light / 10_000) ** (2610 / 16384)
+        coded = ((3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)) ** (2523 / 32)
+    else:
+        luminance = light @ np.array([0.2627, 0.6780, 0.0593])
+        scene = light / 1000 / (luminance / 1000)[..., None] ** (1 / 6)
+        bright = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
+        coded = np.where(scene <= 1 / 12, np.sqrt(3 * scene), bright)
+    return np.clip(coded, 0, 1)
 
 
 def cut_file(path: Path, to: Path, keep: Fraction) -> Path:

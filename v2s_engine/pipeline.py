@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +31,7 @@ from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
 from v2s_engine.sampling.sampler import Row
 from v2s_engine.sampling.streaming import stream_codes
 from v2s_engine.sampling.weights import load_folded
+from v2s_engine.video import Pictures
 from v2s_engine.vision.session import CUDA
 
 _PREPARED_AHEAD = 4  # requests whose conditioning waits for a free row
@@ -45,7 +45,7 @@ class SoundRequest:
     Raises `UsageError` where its fields do not belong together.
     """
 
-    media: Path
+    media: Pictures
     picture_times: tuple[Fraction, ...]
     """Time in the media, in seconds from its first picture, for every 64 ms of the sound."""
     length: int
@@ -174,14 +174,16 @@ class SoundPipeline:
 def _open_eyes(bundle: Bundle, device: str, *, may_differ: bool) -> tuple[Conditioner, tuple[str, ...]]:
     """What looks at pictures, on the GPU where sounds are made there, and what to warn of. Not yet run on a GPU.
 
-    Features come back through host memory, whichever sampler is told of them: see `PictureEncoder`.
+    There, what is seen of pictures stays on the GPU on its way to the sampler, and until its sound is done: 16 kB for
+    each 64 ms at the paper's size. Both threads queue what they do with it on PyTorch's default stream, and the
+    sampler's own stream waits for that (`Machine.running`).
 
     Raises `DeviceError` where that cannot be, unless `may_differ`: then it is the CPU, and said.
     """
     if device != "cuda" or bundle.config.visual is None:  # the timing network is too small to gain by a GPU
         return open_conditioner(bundle), ()
     try:
-        return open_conditioner(bundle, CUDA), ()
+        return open_conditioner(bundle, CUDA, on_device=True), ()
     except DeviceError as error:
         if not may_differ:
             raise

@@ -18,9 +18,9 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Literal
-from urllib.parse import quote_from_bytes, unquote
+from urllib.parse import quote, quote_from_bytes, unquote
 
 from v2s_engine.errors import MediaError, MediaNotFoundError
 
@@ -28,6 +28,7 @@ UrlStyle = Literal["plain", "relative", "file"]
 """How a timeline writes its `target_url`s."""
 
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\|//[^/]")
+_HOW_TO_FIND = "relink the clip, or name a folder that holds the file with --search"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
@@ -71,13 +72,19 @@ def find_on_disk(url: str, folder: Path) -> Path:
             return path
     names = " and ".join(tried)
     if os.name != "nt" and is_windows_path(str(paths[0])):
-        raise MediaNotFoundError(f"{names} is a Windows path and this is not Windows; relink the clip")
-    raise MediaNotFoundError(f"no such file: {names}; relink the clip or put the file there")
+        raise MediaNotFoundError(f"{names} is a Windows path and this is not Windows; {_HOW_TO_FIND}")
+    raise MediaNotFoundError(f"no such file: {names}; {_HOW_TO_FIND}")
 
 
 def url_like(style: UrlStyle, path: Path, folder: Path) -> str:
-    """A `target_url` for `path` (absolute) in the style of a timeline that will lie in `folder`."""
-    if style == "file":
+    """A `target_url` for `path` (absolute) in the style of a timeline that will lie in `folder`.
+
+    A path that is not even text (POSIX allows any bytes) becomes a `file:` URL in any style: timelines hold text.
+    """
+    if style == "file" or not _is_text(path):
+        if is_windows_path(str(path)):
+            start = "file:" if str(path).startswith(("\\\\", "//")) else "file:///"
+            return start + quote(str(path).replace("\\", "/"), safe="/:")
         return "file://" + quote_from_bytes(os.fsencode(path))
     if style == "relative":
         try:
@@ -100,9 +107,23 @@ def is_windows_path(text: str) -> bool:
     return _WINDOWS_PATH.match(text) is not None
 
 
+def base_name(path: Path) -> str:
+    """The last part of a path, also of a Windows path met elsewhere."""
+    text = str(path)
+    return PureWindowsPath(text).name if is_windows_path(text) else path.name
+
+
 def is_absolute_url(url: str) -> bool:
     """Whether a `target_url` means the same file wherever the timeline lies."""
     return _style_of_url(url) != "relative"
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_file(url: str) -> bool:

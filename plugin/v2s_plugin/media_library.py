@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,30 +11,24 @@ from typing import TYPE_CHECKING, Any
 import opentimelineio as otio
 
 from v2s_engine.errors import MediaError
-from v2s_plugin.media import find_on_disk
+from v2s_plugin.media import base_name, find_on_disk, paths_of_url
 from v2s_plugin.placement import Obstacle
+from v2s_plugin.relink import MediaSearch, Relinked, best_fits
 
 if TYPE_CHECKING:
-    from v2s_engine.video import VideoInfo
+    from v2s_engine.video import ImageSequence, Pictures, VideoInfo
+    from v2s_plugin.numbering import Numbering
 
-Probe = Callable[[Path], "VideoInfo"]
-
-STILL_SUFFIXES = frozenset(
-    {".bmp", ".cin", ".dng", ".dpx", ".exr", ".gif", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".png"}
-    | {".psd", ".sgi", ".svg", ".tga", ".tif", ".tiff", ".webp"}
-)
-"""Files that hold one picture (an animated one is no editor's medium)."""
-
-_NUMBERED = re.compile(r"%0?\d*d|#{2,}")  # frame.%04d.exr and frame.####.exr
+Probe = Callable[["Pictures"], "VideoInfo"]
 
 
 @dataclass(frozen=True)
 class Medium:
     """The media of one clip, found on the disk and looked into."""
 
-    path: Path
+    media: Pictures
     url: str
-    """Its `target_url` as the timeline writes it."""
+    """Its `target_url` as the timeline writes it; of an image sequence, that of its files with `#` for the digits."""
     info: VideoInfo
     reference: Any
     """The clip's media reference that names it, which need not be the active one."""
@@ -44,55 +37,123 @@ class Medium:
 class MediaLibrary:
     """The media of one timeline: looked up and probed once each."""
 
-    def __init__(self, folder: Path, probe: Probe | None = None) -> None:
-        """`folder` is the timeline's own; `probe` defaults to the engine's."""
+    def __init__(self, folder: Path, probe: Probe | None = None, *, search: Sequence[Path] = ()) -> None:
+        """`folder` is the timeline's own; `probe` defaults to the engine's; `search` are folders to relink from.
+
+        Raises `UsageError` for what is not a folder.
+        """
         self.folder = folder
         self._probe = probe
-        self._known: dict[Path, VideoInfo | Obstacle] = {}
+        self._search = MediaSearch(search) if search else None
+        self._known: dict[Pictures, VideoInfo | Obstacle] = {}
+        self._sequences: dict[Numbering, ImageSequence] = {}
+        self._relinked: dict[Relinked, None] = {}
+
+    @property
+    def relinked(self) -> tuple[Relinked, ...]:
+        """What was found by searching so far, each once."""
+        return tuple(self._relinked)
 
     def length(self, clip: Any) -> Fraction | None:
-        """Length of a clip's media in seconds; None where it cannot be read."""
+        """Length of a clip's media in seconds; None where it cannot be read, and for a still, which has none."""
         found = self.find(clip)
-        return None if isinstance(found, Obstacle) else found.info.duration
+        return None if isinstance(found, Obstacle) or found.info.still else found.info.duration
 
     def find(self, clip: Any) -> Medium | Obstacle:
-        """The file of a clip: of its active reference where that is on disk, else of any other that is."""
+        """The media of a clip: of its active reference where those are on disk, else of any other that are.
+
+        Where none are, they are searched for. Raises `UsageError` where there are too many files to search through.
+        """
         references = clip.media_references()
         active = clip.active_media_reference_key
+        in_turn = [references[key] for key in sorted(references, key=lambda key: key != active)]
         obstacles = []
-        for key in sorted(references, key=lambda key: key != active):
-            located = self._locate(references[key])
-            if not isinstance(located, Obstacle):
-                path, url = located
-                info = self._info(path)
-                return info if isinstance(info, Obstacle) else Medium(path, url, info, references[key])
-            obstacles.append(located)
+        for reference in in_turn:
+            try:
+                media, url = self._locate(reference, clip)
+            except MediaError as error:
+                obstacles.append(Obstacle.of_error(error))
+            else:
+                return self._medium(media, url, reference)
+        if self._search is not None:
+            for reference in in_turn:
+                if (found := self._search_for(self._search, reference, clip)) is not None:
+                    return found
         return obstacles[0] if obstacles else Obstacle("it has no media reference", "relink the clip")
 
-    def _locate(self, reference: Any) -> tuple[Path, str] | Obstacle:
-        if isinstance(reference, otio.schema.GeneratorReference):
-            return Obstacle("its pictures are generated by the editing program", "render the clip to a video file")
-        if isinstance(reference, otio.schema.ImageSequenceReference):
-            return Obstacle("its media is an image sequence: not yet", "render the clip to a video file")
-        if not isinstance(reference, otio.schema.ExternalReference):
-            return Obstacle("its media is missing", "relink the clip in the editing program and export again")
-        url = reference.target_url
-        if Path(url).suffix.lower() in STILL_SUFFIXES:
-            what = "an image sequence: not yet" if _NUMBERED.search(url) else "a still image, in which nothing moves"
-            return Obstacle(f"its media is {what}", "render the clip to a video file if it is to sound")
-        try:
-            return find_on_disk(url, self.folder), url
-        except MediaError as error:
-            return Obstacle.of_error(error)
+    def _locate(self, reference: Any, clip: Any) -> tuple[Pictures, str]:
+        """The media where the timeline says, and their URL. Raises `MediaError`."""
+        from v2s_plugin.numbering import has_pattern, numbering_of  # noqa: PLC0415  (loads FFmpeg, as below)
 
-    def _info(self, path: Path) -> VideoInfo | Obstacle:
-        if path not in self._known:
+        if isinstance(reference, otio.schema.GeneratorReference):
+            raise MediaError("its pictures are generated by the editing program; render the clip to a video file")
+        if isinstance(reference, otio.schema.ExternalReference):
+            url = reference.target_url
+            try:
+                return find_on_disk(url, self.folder), url
+            except MediaError:
+                if not has_pattern(url):
+                    raise
+        elif not isinstance(reference, otio.schema.ImageSequenceReference):
+            raise MediaError("its media is missing; relink the clip in the editing program and export again")
+        numbering = numbering_of(reference, clip)
+        if numbering not in self._sequences:  # its folder may hold many thousand files
+            self._sequences[numbering] = numbering.find(self.folder)
+        return self._sequences[numbering], numbering.url
+
+    def _search_for(self, search: MediaSearch, reference: Any, clip: Any) -> Medium | Obstacle | None:
+        """The media in the folders to search, known by name; None where there are none."""
+        try:
+            candidates, url = self._candidates(search, reference, clip)
+        except MediaError:
+            return None
+        if not candidates:
+            return None
+        infos = [self._info(each) for each in candidates]
+        readable = [each for each in infos if not isinstance(each, Obstacle)]
+        if not readable:
+            return infos[0] if isinstance(infos[0], Obstacle) else None
+        fitting = best_fits(readable, reference, clip)
+        if len(fitting) > 1:
+            return Obstacle(
+                f"{len(fitting)} files fit it equally well: {', '.join(str(each.media) for each in fitting)}",
+                "search a folder that holds only one of them, or relink the clip",
+            )
+        self._relinked[Relinked(url, fitting[0].media)] = None
+        return Medium(fitting[0].media, url, fitting[0], reference)
+
+    def _candidates(self, search: MediaSearch, reference: Any, clip: Any) -> tuple[list[Pictures], str]:
+        """What has the name of the media, wherever it lies, and the URL of the media. Raises `MediaError`."""
+        from v2s_plugin.numbering import has_pattern, numbering_of  # noqa: PLC0415
+
+        if isinstance(reference, otio.schema.MissingReference):
+            # An edit decision list knows no files, but often their names.
+            named = [name for name in (reference.name, clip.name) if name and Path(name).suffix]
+            return list(search.files(named)), named[0] if named else ""
+        if isinstance(reference, otio.schema.ExternalReference):
+            url = reference.target_url
+            files = search.files(map(base_name, paths_of_url(url, self.folder)))
+            if files or not has_pattern(url):
+                return list(files), url
+        elif not isinstance(reference, otio.schema.ImageSequenceReference):
+            return [], ""
+        numbering = numbering_of(reference, clip)
+        first = search.files(map(base_name, paths_of_url(numbering.first_url, self.folder)))
+        found = (numbering.find_in(path.parent) for path in first)
+        return [each for each in found if each is not None], numbering.url
+
+    def _medium(self, media: Pictures, url: str, reference: Any) -> Medium | Obstacle:
+        info = self._info(media)
+        return info if isinstance(info, Obstacle) else Medium(media, url, info, reference)
+
+    def _info(self, media: Pictures) -> VideoInfo | Obstacle:
+        if media not in self._known:
             probe = self._probe or _engine_probe()
             try:
-                self._known[path] = probe(path)
+                self._known[media] = probe(media)
             except MediaError as error:
-                self._known[path] = Obstacle.of_error(error)
-        return self._known[path]
+                self._known[media] = Obstacle.of_error(error)
+        return self._known[media]
 
 
 def _engine_probe() -> Probe:

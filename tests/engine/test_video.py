@@ -20,11 +20,10 @@ from tests.media import (
     read_number,
     write_clip,
 )
-from v2s_engine import video
 from v2s_engine.corpus.slate import slate_picture
 from v2s_engine.errors import MediaNotFoundError, MediaUnreadableError, NoVideoStreamError
 from v2s_engine.grid import FRAME_RATE
-from v2s_engine.video import PictureReader, probe, read_pictures
+from v2s_engine.video import PictureReader, decoder, probe, read_pictures, reader
 
 RATES = [Fraction(rate) for rate in (10, 12, 16, 24, 25, 30, 50, 60)] + [
     Fraction(24000, 1001),
@@ -124,17 +123,17 @@ def test_a_reversed_clip_does_not_decode_a_group_once_per_picture(long_clip: Cli
 
 
 def test_a_reversed_clip_needs_no_more_memory_than_a_window(long_clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video, "WINDOW_BYTES", 10 * 96 * 72 * 3)
+    monkeypatch.setattr(reader, "WINDOW_BYTES", 10 * 96 * 72 * 3)
     held = 0
     most = 0
-    scaled = PictureReader._scaled
+    scaled = PictureReader._shown
 
     def counting(*args: object) -> object:
         nonlocal held, most
         held, most = held + 1, max(most, held + 1)
         return scaled(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(PictureReader, "_scaled", counting)
+    monkeypatch.setattr(PictureReader, "_shown", counting)
     times = steps(Fraction(3), 80)[::-1]
     got: list[int | None] = []
     for picture in read_pictures(long_clip.path, times, width=96, height=72):
@@ -163,7 +162,7 @@ def test_long_groups_of_pictures_are_not_decoded_again_and_again(tmp_path: Path)
 
 def test_only_the_last_pictures_are_read_to_probe(long_clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = 0
-    opened = video._open
+    opened = decoder._open
 
     class Counting:
         """The file, counting the packets that are taken out of it."""
@@ -184,7 +183,7 @@ def test_only_the_last_pictures_are_read_to_probe(long_clip: Clip, monkeypatch: 
         container, stream = opened(path)
         return Counting(container), stream
 
-    monkeypatch.setattr(video, "_open", counting)
+    monkeypatch.setattr(decoder, "_open", counting)
 
     assert probe(long_clip.path).duration == 24
     assert seen < 200
@@ -280,7 +279,7 @@ def test_without_timecode_and_sound(long_clip: Clip) -> None:
 
     assert info.start_timecode is None
     assert not info.has_sound
-    assert info.path == long_clip.path
+    assert info.media == long_clip.path
 
 
 def test_damage_in_the_middle_leaves_the_last_good_picture(tmp_path: Path) -> None:

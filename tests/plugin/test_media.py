@@ -1,7 +1,8 @@
 """`target_url`s as editing programs write them, to files and back."""
 
 import os
-from pathlib import Path
+import re
+from pathlib import Path, PureWindowsPath
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +13,28 @@ from v2s_plugin.media import UrlStyle, find_on_disk, paths_of_url, style_of_urls
 
 FOLDER = Path("/edit/cut")
 
-NAMES = st.text(
-    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\\"), min_size=1, max_size=20
-).filter(lambda name: name not in (".", "..") and name[1:2] != ":")
+SPECIAL = st.sampled_from(
+    ["%", "%20", "%2520", "#", "?", ";", " ", "%00", "C:", "file:", "http://", "\\\\", "~", "&", "="]
+)
+"""What has broken other parsers."""
+
+
+@st.composite
+def posix_names(draw: st.DrawFn) -> str:
+    """A name of any bytes that a POSIX file may have."""
+    parts = st.binary(min_size=1, max_size=6).map(os.fsdecode) | st.text(max_size=6) | SPECIAL
+    name = "".join(draw(st.lists(parts, min_size=1, max_size=5)))
+    name = os.fsdecode(os.fsencode(name).replace(b"/", b"").replace(b"\0", b""))
+    return name if name not in ("", ".", "..") else "x"
+
+
+windows_names = (
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters='/\\:*?"<>|'), max_size=6) | SPECIAL
+    )
+    .map(lambda parts: re.sub(r'[/\\:*?"<>|]', "", "".join(parts)).rstrip(". "))
+    .map(lambda name: name or "x")
+)
 
 
 @pytest.mark.parametrize(
@@ -92,13 +112,38 @@ def test_windows_paths_are_not_found_here_and_said_to_be_windows_paths(url: str,
 
 
 @settings(deadline=None)
-@given(st.lists(NAMES, min_size=1, max_size=4), st.sampled_from(["plain", "relative", "file"]))
+@given(st.lists(posix_names(), min_size=1, max_size=4), st.sampled_from(["plain", "relative", "file"]))
+@pytest.mark.skipif(os.name == "nt", reason="is about POSIX paths")
 def test_a_new_url_leads_back_to_its_file_in_every_style(names: list[str], style: UrlStyle) -> None:
     path = Path("/edit").joinpath(*names)
     url = url_like(style, path, FOLDER)
     back = paths_of_url(url, FOLDER)[0]
-    assert Path(os.path.normpath(back)) == Path(os.path.normpath(path))
-    assert style_of_urls([url]) == style
+    assert os.path.normpath(back) == os.path.normpath(path)
+    url.encode()  # a timeline is text
+    is_text = not any("\ud800" <= letter <= "\udfff" for letter in str(path))
+    assert style_of_urls([url]) == (style if is_text else "file")
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["C:\\", "z:/", "\\\\server\\share\\", "//nas-2/share/"]),
+    st.lists(windows_names, min_size=1, max_size=4),
+    st.sampled_from(["plain", "file"]),
+)
+def test_windows_paths_and_network_shares_come_back_in_every_style(
+    root: str, names: list[str], style: UrlStyle
+) -> None:
+    path = Path(root + root[-1].join(names))
+    (back, *_) = paths_of_url(url_like(style, path, FOLDER), FOLDER)
+    assert PureWindowsPath(str(back)) == PureWindowsPath(str(path))
+
+
+@settings(deadline=None)
+@given(st.lists(posix_names(), min_size=1, max_size=4), st.sampled_from(["", "file://", "file:", "file://localhost"]))
+@pytest.mark.skipif(os.name == "nt", reason="is about POSIX paths")
+def test_a_url_that_was_never_encoded_means_its_path_too(names: list[str], scheme: str) -> None:
+    path = "/edit/" + "/".join(names)
+    assert Path(path) in paths_of_url(scheme + path, FOLDER)
 
 
 @pytest.mark.parametrize(

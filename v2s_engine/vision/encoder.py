@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from v2s_engine.envelope import SILENCE_DBFS, Envelope
 from v2s_engine.errors import BundleDamagedError
 from v2s_engine.progress import Progress
-from v2s_engine.video import read_pictures
+from v2s_engine.video import Pictures, read_pictures
 from v2s_engine.vision.chunks import checked
 from v2s_engine.vision.features import CHANNELS, NETWORK_SIZE, PICTURE_SIZE, Looks, observe
 from v2s_engine.vision.session import CPU, open_session
@@ -68,15 +68,15 @@ class Encoder:
         """Execution providers that the model runs on."""
         return list(self._session.get_providers())
 
-    def envelope(self, path: Path, times: Sequence[Fraction], progress: Progress | None = None) -> Envelope:
+    def envelope(self, media: Pictures, times: Sequence[Fraction], progress: Progress | None = None) -> Envelope:
         """The envelope for the pictures on screen at `times`, 64 ms apart: 4 steps each.
 
         `times` are seconds from the file's first picture; falling for a reversed clip.
 
         Raises the errors of `read_pictures`, and `CancelledError`.
         """
-        pictures = read_pictures(path, times, width=PICTURE_SIZE, height=PICTURE_SIZE)
-        return self.envelope_of(pictures, len(times), progress, path.name)
+        pictures = read_pictures(media, times, width=PICTURE_SIZE, height=PICTURE_SIZE)
+        return self.envelope_of(pictures, len(times), progress, media.name)
 
     def envelope_of(
         self, pictures: Iterable[NDArray[np.uint8]], count: int, progress: Progress | None = None, item: str = ""
@@ -84,13 +84,13 @@ class Encoder:
         """The envelope for `count` pictures `[128, 128, 3]` that come 64 ms apart: `4 · count` steps."""
         return Envelope.join(self._parts(pictures, count, progress or Progress(), item))
 
-    def parts(self, path: Path, times: Sequence[Fraction], progress: Progress | None = None) -> Iterator[Envelope]:
+    def parts(self, media: Pictures, times: Sequence[Fraction], progress: Progress | None = None) -> Iterator[Envelope]:
         """`envelope` in parts, each as soon as enough pictures have been seen; the same bits.
 
         The first part, of 2 pictures, is told after these and their context: 17 pictures, about a second of film.
         """
-        pictures = read_pictures(path, times, width=PICTURE_SIZE, height=PICTURE_SIZE)
-        return self._parts(pictures, len(times), progress or Progress(), path.name)
+        pictures = read_pictures(media, times, width=PICTURE_SIZE, height=PICTURE_SIZE)
+        return self._parts(pictures, len(times), progress or Progress(), media.name)
 
     def _parts(
         self, pictures: Iterable[NDArray[np.uint8]], count: int, progress: Progress, item: str

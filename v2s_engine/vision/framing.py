@@ -8,26 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.grid import round_half_up
-from v2s_engine.video import probe, read_pictures
+from v2s_engine.video import Pictures, probe, read_pictures
 
 LONGEST = 8
 """The long side is at most so many short ones; thinner pictures are squeezed, or one column would cost gigabytes."""
 
 
-def read_framed(path: Path, times: Sequence[Fraction], size: int) -> Iterator[NDArray[np.uint8]]:
+def read_framed(media: Pictures, times: Sequence[Fraction], size: int) -> Iterator[NDArray[np.uint8]]:
     """The pictures on screen at `times` (seconds from the file's first), `[size, size, 3]` RGB each, in that order.
 
     Raises as `read_pictures`, when the first picture is asked for. Memory does not grow with the number of times.
     """
-    info = probe(path)
+    info = probe(media)
     width, height = scaled_size(info.width, info.height, size)
-    for picture in read_pictures(path, times, width=width, height=height):
+    for picture in read_pictures(media, times, width=width, height=height):
         yield middle_square(picture)
 
 

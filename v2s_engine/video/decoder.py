@@ -1,51 +1,24 @@
-"""Pictures out of files: what is in a file, and the picture on screen at given moments.
-
-    for picture in read_pictures(path, times, width=128, height=128):
-        ...                                     # [128, 128, 3] uint8, one per time, in the order given
-
-Times are exact seconds from the file's first picture. The picture on screen at time t is the last one whose
-presentation time is at or before t, so variable frame rate is right. Only what is needed is decoded: the
-reader seeks to the key frame before a moment that is far away, and walks forward to one that is near.
-"""
+"""A video file's packets as pictures with times."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import av
 import av.error
-import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from v2s_engine.errors import MediaNotFoundError, MediaUnreadableError, NoVideoStreamError
 from v2s_engine.grid import round_half_up
 
-NEAR = Fraction(2)
-"""Seconds ahead that are decoded through rather than sought to."""
-
-SEEK_BACK = (0, 2, 8, 32, 128, 512)
-"""Seconds before the wanted moment at which a key frame is looked for in turn; then the file's start."""
-
 END_LENGTH = 1
 """Seconds of packets read at least to find a file's end; some demuxers hold back the last ones."""
-
-WINDOW_BYTES = 32 * 2**20
-"""Pictures kept at most while times that are out of order are put in order."""
-
-SCALING = int(Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEXACT)
-"""Each pixel is the mean of what it covers, rounded the same way on every machine."""
 
 TEXT_ART_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 """What FFmpeg takes for pictures by the file's name alone and draws text with: not what an editor means."""
@@ -54,149 +27,11 @@ PLAYLISTS = frozenset({".m3u8", ".m3u", ".mpd", ".ffconcat"})
 """Files that only name others, some on a network that FFmpeg would wait for."""
 
 
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a timeline needs to know about a file with pictures."""
-
-    path: Path
-    duration: Fraction
-    """Seconds from the first picture's start to the last one's end, read from the packets where they can be
-    reached, else from the header."""
-    rate: Fraction
-    """Pictures per second on average; for information, no time is computed from it."""
-    start_timecode: str | None
-    """The file's `timecode` tag as it stands, e.g. `01:00:00:00`; None where there is none."""
-    width: int
-    """Pixels of a picture as displayed, after rotation."""
-    height: int
-    has_sound: bool
-    """Whether there is a sound stream as well."""
-
-
 class Picture(NamedTuple):
     """A decoded picture and when it comes on screen, in seconds from the file's first picture."""
 
     time: Fraction
     frame: VideoFrame
-
-
-def probe(path: Path) -> VideoInfo:
-    """What is in a picture file. Decodes one picture and reads the last packets, whatever the length.
-
-    Raises `MediaNotFoundError`, `MediaUnreadableError` (with FFmpeg's words) and `NoVideoStreamError` (a
-    sound file with a cover picture holds no video).
-    """
-    decoder = Decoder(path)
-    frame = decoder.restart().frame
-    try:
-        stored = (frame.width, frame.height)
-        width, height = stored[::-1] if _orientation(frame).transposed else stored
-        tags = [decoder.stream.metadata, decoder.container.metadata]
-        tags += [stream.metadata for stream in decoder.container.streams]
-        timecode = next((each["timecode"] for each in tags if each.get("timecode")), None)
-        has_sound = len(decoder.container.streams.audio) > 0
-        return VideoInfo(path, decoder.find_end(), decoder.rate, timecode, width, height, has_sound)
-    finally:
-        decoder.container.close()
-
-
-def read_pictures(path: Path, times: Sequence[Fraction], *, width: int, height: int) -> Iterator[NDArray[np.uint8]]:
-    """The pictures on screen at `times`: one `[height, width, 3]` RGB array per time, in the order given.
-
-    `times` are seconds from the file's first picture, in any order; falling ones (a reversed clip) are
-    decoded in sorted windows. A time before 0 shows the first picture, one past the end the last. Memory does
-    not grow with the number of times. What cannot be decoded leaves the last good picture on screen.
-
-    Raises as `probe`, when the first picture is asked for.
-    """
-    with PictureReader(path) as reader:
-        yield from reader.read(times, width=width, height=height)
-
-
-class PictureReader:
-    """One open file and the picture in it that is on screen. Use it in a `with` statement."""
-
-    def __init__(self, path: Path) -> None:
-        self._scaler = VideoReformatter()
-        self._near = NEAR
-        self._decoder = Decoder(path)
-        self._shown = self._decoder.restart()
-        self._ahead: Picture | None = None
-        # Once, not for every picture: looking at a frame's side data ties it into a reference cycle, and 3 MB of 1080p
-        # then wait for the garbage collector.
-        self._turn = _orientation(self._shown.frame)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._decoder.container.close()
-
-    @property
-    def decoded(self) -> int:
-        """Pictures decoded so far, shown or not."""
-        return self._decoder.decoded
-
-    @property
-    def damaged(self) -> int:
-        """Packets and pictures so far that could not be decoded."""
-        return self._decoder.damaged
-
-    def read(self, times: Sequence[Fraction], *, width: int, height: int) -> Iterator[NDArray[np.uint8]]:
-        """See `read_pictures`."""
-        held = max(1, WINDOW_BYTES // (width * height * 3))
-        for start in range(0, len(times), held):
-            window = times[start : start + held]
-            order = sorted(range(len(window)), key=window.__getitem__)
-            if order == list(range(len(window))):
-                for time in window:
-                    yield self._scaled(self.frame_at(time), width, height)
-            else:
-                pictures = {i: self._scaled(self.frame_at(window[i]), width, height) for i in order}
-                for i in range(len(window)):
-                    yield pictures.pop(i)
-
-    def frame_at(self, time: Fraction) -> VideoFrame:
-        """The picture on screen `time` seconds after the file's first picture, as decoded."""
-        time = max(time, Fraction(0)) + self._decoder.slack
-        reached = self._ahead or self._shown
-        if time < self._shown.time or (not self._decoder.ended and time - reached.time > self._near):
-            self._seek(time)
-        while True:
-            self._ahead = self._ahead or self._decoder.next_picture()
-            if self._ahead is None or self._ahead.time > time:
-                return self._shown.frame
-            self._shown, self._ahead = self._ahead, None
-
-    def _seek(self, time: Fraction) -> None:
-        """Show a key frame at or before `time`, or the file's first picture."""
-        before, self._ahead = self._shown.time, None
-        for back in SEEK_BACK:
-            if not self._decoder.timed or time - back <= self._near:
-                break
-            landed = self._decoder.seek(time - back, time)
-            if landed is not None:
-                if landed.time <= before <= time:
-                    # Led back behind where it stood: key frames are rare here, so walk further next time.
-                    self._near = max(self._near, time - landed.time)
-                self._shown = landed
-                return
-        self._shown = self._decoder.restart()
-
-    def _scaled(self, frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
-        """`[height, width, 3]` RGB, turned upright."""
-        turn = self._turn
-        scaled = self._scaler.reformat(
-            frame,
-            height if turn.transposed else width,
-            width if turn.transposed else height,
-            format="rgb24",
-            interpolation=SCALING,
-            src_color_range=frame.color_range,
-        )
-        return turn.apply(np.asarray(scaled.to_ndarray(), dtype=np.uint8))
 
 
 class Decoder:
@@ -372,38 +207,6 @@ class Decoder:
 
     def _ticks(self, time: Fraction) -> int:
         return self._origin + int(time // self._tick)
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """How a stored picture is turned to be upright: first transposed, then flipped."""
-
-    transposed: bool = False
-    flip_rows: bool = False
-    flip_columns: bool = False
-
-    def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if self.transposed:
-            picture = picture.transpose(1, 0, 2)
-        if self.flip_rows:
-            picture = picture[::-1]
-        if self.flip_columns:
-            picture = picture[:, ::-1]
-        return np.ascontiguousarray(picture)
-
-
-def _orientation(frame: VideoFrame) -> _Turn:
-    """From the display matrix: (column, row) is shown at (a·column + c·row, b·column + d·row).
-
-    Quarter turns and mirrors only; any other angle is taken as the nearest of those.
-    """
-    data = frame.side_data.get("DISPLAYMATRIX")
-    if not isinstance(data, SideData):
-        return _Turn()
-    a, b, _, c, d = np.frombuffer(bytes(data), dtype=np.int32)[:5].tolist()
-    if abs(b) + abs(c) > abs(a) + abs(d):
-        return _Turn(True, flip_rows=b < 0, flip_columns=c < 0)
-    return _Turn(False, flip_rows=d < 0, flip_columns=a < 0)
 
 
 def _open(path: Path) -> tuple[InputContainer, VideoStream]:
