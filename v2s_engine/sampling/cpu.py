@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from v2s_engine.errors import UsageError
 from v2s_engine.options import LEVELS, ModelConfig
 from v2s_engine.sampling.cpu_kernels import Group, Keys, Scratch, run_group
-from v2s_engine.sampling.cpu_packing import make_scratch, pack_weights, padded
+from v2s_engine.sampling.cpu_packing import make_scratch, pack_weights, padded, weights_size, widest_product
+from v2s_engine.sampling.cpu_pair import Pair
+from v2s_engine.sampling.cpu_pairing import Pairing
 from v2s_engine.sampling.sampler import (
     Codes,
     Floats,
@@ -31,9 +34,14 @@ from v2s_engine.sampling.weights import FoldedWeights
 GROUP_ROWS: Final = 8
 """Most rows that go in lockstep: with more, what they compute with no longer fits the core's own cache."""
 
+PAIR_SIZE: Final = 5_000_000
+"""Bytes of large matrices from which on two threads make a single row together: they take 0.5 to 0.8 of the time of
+one (docs/performance.md), below that hardly less."""
+
 
 class CpuSampler:
     """See `Sampler`. `threads` is how many groups of rows run at once; by default, as many as there are usable cores.
+    A single row of a large model is made by two threads, unless one alone is asked for; its codes are the same.
 
     Safe to use from several threads.
     """
@@ -49,6 +57,8 @@ class CpuSampler:
         self._threads = threads or usable_cores()
         self.most_rows = GROUP_ROWS * self._threads
         self._pool = ThreadPoolExecutor(self._threads)  # its threads start when there is work for them
+        worthwhile = self._threads > 1 and weights_size(self._packed) >= PAIR_SIZE
+        self._pairing = Pairing(widest_product(self.config)) if worthwhile else None
         self._scratch: dict[int, list[Scratch]] = defaultdict(list)
 
     def start(self, rows: Sequence[Row]) -> SamplerState:
@@ -76,14 +86,20 @@ class CpuSampler:
         phases = state.position % self.config.conditioning_length
         batch = self._make_batch(state, conditioning, codes, logits=logits)
 
-        def run(rows: NDArray[np.intp]) -> None:
+        groups = share_rows(phases, self._threads)
+        pairing = self._pairing if len(state) == 1 else None
+
+        def make(rows: NDArray[np.intp], pair: Pair | None) -> Group:
             group = take_rows(batch, rows, int(phases[rows[0]]))
             with self._scratch_of(len(rows)) as scratch:
-                run_group(self._packed, group, scratch, self.config.conditioning_length)
+                run_group(self._packed, group, scratch, self.config.conditioning_length, pair)
+            return group
+
+        def run(rows: NDArray[np.intp]) -> None:
+            group = make(rows, None) if pairing is None else pairing.run(partial(make, rows))
             batch.coarse[rows], batch.mid[rows] = group.coarse, group.mid
             batch.codes[rows], batch.logits[rows] = group.codes, group.logits
 
-        groups = share_rows(phases, self._threads)
         if len(groups) < 2 or self._threads == 1:
             for rows in groups:
                 run(rows)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from v2s_engine.options import LEVELS, SILENCE_CODE
 from v2s_engine.sampling.cpu_draw import draw_codes, uniform_number
 from v2s_engine.sampling.cpu_gates import update_gru
+from v2s_engine.sampling.cpu_pair import Pair, is_over
 from v2s_engine.sampling.cpu_products import Levels, as_rectified, as_state, multiply
 from v2s_engine.sampling.sampler import Codes, Floats
 from v2s_engine.sampling.tiles import BLOCK, FOUR_STRIPS, add_tiles, load_tile, store_tile
@@ -138,8 +139,14 @@ class Scratch(NamedTuple):
 
 
 @entry
-def run_group(weights: PackedWeights, group: Group, scratch: Scratch, conditioning_length: int) -> None:
-    """Take all rows of a group through L samples: draw codes, or write the `logits` of given ones."""
+def run_group(
+    weights: PackedWeights, group: Group, scratch: Scratch, conditioning_length: int, pair: Pair | None
+) -> None:
+    """Take all rows of a group through L samples: draw codes, or write the `logits` of given ones.
+
+    One row may be made by a `pair` of threads: each calls this with a group and scratch memory of its own. What the
+    leader has then is complete, what its partner has may not be.
+    """
     coarse_unit, mid_unit = scratch.gru.amplitudes.shape[1], scratch.fine_inputs.shape[0]
     for sample in range(group.length):
         place = group.codes.shape[1] - group.length + sample
@@ -148,17 +155,23 @@ def run_group(weights: PackedWeights, group: Group, scratch: Scratch, conditioni
         first = sample == 0
         if first or at % conditioning_length == 0:
             copy_vectors(group.conditioning, at // conditioning_length, scratch.vectors)
-            multiply(weights.conditioning, FIRST(0), scratch.vectors, weights.conditioning_bias, scratch.coarse_inputs)
+            multiply(
+                weights.conditioning, FIRST(0), scratch.vectors, weights.conditioning_bias, scratch.coarse_inputs, pair
+            )
         if at % coarse_unit == 0:
-            step_gru(weights.coarse.gru, scratch.coarse_inputs, group.codes, place, group.coarse, scratch.gru)
+            step_gru(weights.coarse.gru, scratch.coarse_inputs, group.codes, place, group.coarse, scratch.gru, pair)
         if first or at % coarse_unit == 0:
-            tell_below(weights.coarse, group.coarse, scratch.gru.levels, scratch.mid_inputs)
+            tell_below(weights.coarse, group.coarse, scratch.gru.levels, scratch.mid_inputs, pair)
         if at % mid_unit == 0:
             step = at % coarse_unit // mid_unit
-            step_gru(weights.mid.gru, scratch.mid_inputs[step], group.codes, place, group.mid, scratch.gru)
+            step_gru(weights.mid.gru, scratch.mid_inputs[step], group.codes, place, group.mid, scratch.gru, pair)
         if first or at % mid_unit == 0:
-            tell_below(weights.mid, group.mid, scratch.gru.levels, scratch.fine_inputs)
-        make_logits(weights.fine, scratch.fine_inputs[at % mid_unit], group.codes, place, scratch.mlp, scratch.logits)
+            tell_below(weights.mid, group.mid, scratch.gru.levels, scratch.fine_inputs, pair)
+        make_logits(
+            weights.fine, scratch.fine_inputs[at % mid_unit], group.codes, place, scratch.mlp, scratch.logits, pair
+        )
+        if pair is not None and is_over(pair):
+            return
         if group.logits.shape[1]:
             copy_logits(scratch.logits, group.logits, sample)
         else:
@@ -169,34 +182,46 @@ def run_group(weights: PackedWeights, group: Group, scratch: Scratch, conditioni
 
 @inlined
 def step_gru(
-    weights: GruWeights, from_above: Floats, codes: Codes, place: int, state: Floats, scratch: GruScratch
+    weights: GruWeights,
+    from_above: Floats,
+    codes: Codes,
+    place: int,
+    state: Floats,
+    scratch: GruScratch,
+    pair: Pair | None,
 ) -> None:
     """One step of a recurrent tier, for the unit that begins at `place`."""
     scale_codes(codes, place, weights.samples.shape[1], scratch.amplitudes)
-    multiply(weights.samples, FIRST(0), scratch.amplitudes, from_above, scratch.gates[0])
+    multiply(weights.samples, FIRST(0), scratch.amplitudes, from_above, scratch.gates[0], pair)
     inputs = as_state(weights.recurrent, state, scratch.levels)
-    multiply(weights.recurrent, FIRST(0), inputs, weights.recurrent_bias, scratch.gates[1])
+    multiply(weights.recurrent, FIRST(0), inputs, weights.recurrent_bias, scratch.gates[1], pair)
     update_gru(scratch.gates[0], scratch.gates[1], state)
 
 
 @compiled
-def tell_below(weights: TierWeights, state: Floats, levels: Levels, outs: Floats) -> None:
+def tell_below(weights: TierWeights, state: Floats, levels: Levels, outs: Floats, pair: Pair | None) -> None:
     """What a state says to each step of the tier below, `outs [S, R, outputs]`: a part of the matrix for each."""
     inputs = as_state(weights.up, state, levels)
     for step in range(outs.shape[0]):
-        multiply(weights.up, step * outs.shape[2], inputs, weights.up_bias[step], outs[step])
+        multiply(weights.up, step * outs.shape[2], inputs, weights.up_bias[step], outs[step], pair)
 
 
 @inlined
 def make_logits(
-    weights: MlpWeights, from_above: Floats, codes: Codes, place: int, scratch: MlpScratch, logits: Floats
+    weights: MlpWeights,
+    from_above: Floats,
+    codes: Codes,
+    place: int,
+    scratch: MlpScratch,
+    logits: Floats,
+    pair: Pair | None,
 ) -> None:
     """The finest tier, for the sample at `place`."""
     add_tables(weights.tables, codes, place, from_above, scratch.hidden[0])
     first = as_rectified(weights.hidden, scratch.hidden[0], scratch.levels)
-    multiply(weights.hidden, FIRST(0), first, weights.hidden_bias, scratch.hidden[1])
+    multiply(weights.hidden, FIRST(0), first, weights.hidden_bias, scratch.hidden[1], pair)
     second = as_rectified(weights.output, scratch.hidden[1], scratch.levels)
-    multiply(weights.output, FIRST(0), second, weights.output_bias, logits)
+    multiply(weights.output, FIRST(0), second, weights.output_bias, logits, pair)
 
 
 @compiled

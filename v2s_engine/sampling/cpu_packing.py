@@ -77,6 +77,19 @@ def make_scratch(config: ModelConfig, rows: int) -> Scratch:
     )
 
 
+def weights_size(weights: PackedWeights) -> int:
+    """Bytes of the large matrices."""
+    tiers, fine = (weights.coarse, weights.mid), weights.fine
+    large = [matrix for tier in tiers for matrix in (tier.gru.recurrent, tier.up)] + [fine.hidden, fine.output]
+    arrays = [array for matrix in large for array in ([matrix] if isinstance(matrix, np.ndarray) else matrix)]
+    return sum(array.nbytes for array in arrays)
+
+
+def widest_product(config: ModelConfig) -> int:
+    """Most outputs of a product."""
+    return max(3 * padded(config.hidden_size), padded(config.mlp_size), LEVELS)
+
+
 def padded(width: int) -> int:
     """A width with what is added to make it a whole multiple of `BLOCK`."""
     return width + -width % BLOCK

@@ -14,6 +14,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from v2s_engine.sampling.cpu_pair import Pair, outputs_left, own_outputs
 from v2s_engine.sampling.quantised import SMALLEST_MAXIMUM, STATE_STEP, STATE_ZERO
 from v2s_engine.sampling.sampler import Floats
 from v2s_engine.sampling.tiles import (
@@ -84,21 +85,29 @@ _RECTIFIED_LEVELS, _SMALLEST = np.float32(255), np.float32(SMALLEST_MAXIMUM)
 
 
 @compiled
-def multiply(matrix: Any, first: int, inputs: Any, start: Floats, out: Floats) -> None:
+def multiply(matrix: Any, first: int, inputs: Any, start: Floats, out: Floats, pair: Pair | None) -> None:
     """`out[r] = start[r] + inputs[r] @ matrix[:, first:]` for every row r; a `start` of one row serves all rows.
 
     As many outputs are made as `out` has columns; `first`, the first of them, is a whole multiple of `BLOCK`.
-    `inputs` are what `as_state` or `as_rectified` made for the matrix; they may have columns to spare.
+    `inputs` are what `as_state` or `as_rectified` made for the matrix; they may have columns to spare. Where there is a
+    `pair`, the two threads of it make one row together.
     """
     rows = out.shape[0]
-    for column in range(0, out.shape[1], BLOCK):
-        if rows < 4:
-            for row in range(rows):
-                make_tile(matrix, first, inputs, start, out, (row,), column, FOUR_STRIPS)
-        else:
-            for row in range(0, rows, 4):
-                # The last four may overlap with those before: the same numbers are then written twice.
-                make_four_rows(matrix, first, inputs, start, out, min(row, rows - 4), column)
+    begin, end = np.intp(0), out.shape[1]
+    if pair is not None:
+        begin, end = own_outputs(pair, end)
+    while begin < end:
+        for column in range(begin, end, BLOCK):
+            if rows < 4:
+                for row in range(rows):
+                    make_tile(matrix, first, inputs, start, out, (row,), column, FOUR_STRIPS)
+            else:
+                for row in range(0, rows, 4):
+                    # The last four may overlap with those before: the same numbers are then written twice.
+                    make_four_rows(matrix, first, inputs, start, out, min(row, rows - 4), column)
+        if pair is None:
+            return
+        begin, end = outputs_left(pair, out, begin, end)
 
 
 def make_four_rows(matrix: Any, first: int, inputs: Any, start: Floats, out: Floats, row: int, column: int) -> None:

@@ -31,6 +31,7 @@ from v2s_engine.sampling.vectors import (
     call_for_floats,
     call_llvm,
     constant,
+    features,
     float32x16,
     int32x16,
     intrinsic,
@@ -69,7 +70,7 @@ def inputs_per_step(typing: Any, matrix: Any) -> Any:
 
 def has_many_registers() -> bool:
     """Whether the processor that code is made for has registers for a tile of 16 vectors: AVX-512."""
-    return "+avx512f" in _features(cpu_target.target_context)
+    return "+avx512f" in features(cpu_target.target_context)
 
 
 @intrinsic
@@ -224,12 +225,6 @@ def rescale(typing: Any, sums: Any, scales: Any, steps: Any, rows: Any, starts: 
     return starts(sums, scales, steps, rows, starts), generate
 
 
-def _features(context: Any) -> str:
-    """What the processor that code is made for can do, as LLVM says it: `+avx2,+fma,-avx512f,..`."""
-    features: str = context.codegen().magic_tuple()[2]
-    return features
-
-
 def _places(context: Any, builder: Any, signature: Any, arguments: Any, kind: Any) -> list[Any]:
     """Pointers to the vectors of a tile in an array `[rows, columns]`."""
     array_type, rows, _, strips = signature.args[:4]
@@ -275,9 +270,9 @@ def _multiply_add(context: Any, builder: Any, value: Any, weight: Any, before: A
     if value.type == FLOATS:
         return call_for_floats(builder, "fma", [value, weight, before])
     # LLVM 22 declares `vpdpbusd` on bytes; it takes this older form as well and rewrites it.
-    if "+avx512vnni" in _features(context):
+    if "+avx512vnni" in features(context):
         return call_llvm(builder, "llvm.x86.avx512.vpdpbusd.512", INTEGERS, [before, value, weight])
-    if "+avxvnni" in _features(context):  # the same for half the width
+    if "+avxvnni" in features(context):  # the same for half the width
         halves = [
             [builder.shuffle_vector(vector, vector, half) for vector in (before, value, weight)] for half in _HALVES
         ]

@@ -100,6 +100,12 @@ def place_of(context: Any, builder: Any, array_type: Any, array: Any, index: Any
     return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
 
 
+def features(context: Any) -> str:
+    """What the processor that code is made for can do, as LLVM says it: `+avx2,+fma,-avx512f,..`."""
+    named: str = context.codegen().magic_tuple()[2]
+    return named
+
+
 def call_llvm(builder: Any, name: str, kind: Any, arguments: Any) -> Any:
     """Call one of LLVM's own functions, all of whose arguments are of one kind."""
     function_type = ir.FunctionType(kind, [kind] * len(arguments))
@@ -247,6 +253,42 @@ def power_of_two(typing: Any, exponent: Any) -> Any:
         return builder.bitcast(builder.shl(biased, constant(INTEGERS, 23)), FLOATS)
 
     return float32x16(float32x16), generate
+
+
+@intrinsic
+def read_shared(typing: Any, array: Any, index: Any) -> Any:
+    """A number of an int64 array that another thread writes with `write_shared`: all that it wrote before is there."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = place_of(context, builder, signature.args[0], arguments[0], arguments[1], ir.IntType(64))
+        return builder.load_atomic(pointer, "acquire", 8)
+
+    return types.int64(array, types.intp), generate
+
+
+@intrinsic
+def write_shared(typing: Any, array: Any, index: Any, number: Any) -> Any:
+    """See `read_shared`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = place_of(context, builder, signature.args[0], arguments[0], arguments[1], ir.IntType(64))
+        builder.store_atomic(arguments[2], pointer, "release", 8)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, types.int64), generate
+
+
+@intrinsic
+def rest(typing: Any) -> Any:
+    """In a loop that waits for another thread: some 25 ns that leave the core to a neighbour on it; on x86 only."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if "+sse2" in features(context):
+            name, kind = "llvm.x86.sse2.pause", ir.FunctionType(ir.VoidType(), [])
+            builder.call(builder.module.globals.get(name) or ir.Function(builder.module, kind, name), [])
+        return context.get_dummy_value()
+
+    return types.none(), generate
 
 
 def _define_operator(symbol: Function, instruction: str) -> None:
