@@ -68,7 +68,7 @@ def picture_strip(under: PlacedClip, sound: PlacedClip, library: MediaLibrary) -
     ]
     height = 120
     width = max(1, round(footage.info.width * height / footage.info.height))
-    return np.concatenate(list(read_pictures(footage.path, times, width=width, height=height)), axis=1)
+    return np.concatenate(list(read_pictures(footage.media, times, width=width, height=height)), axis=1)
 
 
 if __name__ == "__main__":

@@ -11,24 +11,33 @@ import json
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from v2s_engine.grid import DELIVERY_RATE, FRAME_LENGTH, SAMPLE_RATE, round_half_up, steps_covering
 from v2s_plugin.footage import Footage
 from v2s_plugin.placement import PlacedClip
 from v2s_plugin.rates import Span, exact_rate
 from v2s_plugin.sounds import SoundWish
+from v2s_plugin.transitions import NO_HANDLES, Handles, handles_in_media
+from v2s_plugin.warp import Warp
+
+if TYPE_CHECKING:
+    from v2s_engine.video import Pictures
 
 KEY_VERSION = 2
 """Raised when the same job would sound different: then nothing made before is used again."""
 
 
 @dataclass(frozen=True)
-class Handles:
-    """Seconds of sound beyond a clip's two cuts, for the transitions there."""
+class ScenePart:
+    """Which part of a scene's one sound a job has (`scenes.py`)."""
 
-    before: Fraction = Fraction(0)
-    after: Fraction = Fraction(0)
+    scene: int
+    """Number of the scene among those of its plan."""
+    position: int
+    """Number of the part, from 0."""
+    keys: tuple[str, ...]
+    """The keys that the scene's jobs would have if each had a sound of its own, in order of time."""
 
 
 @dataclass(frozen=True)
@@ -42,21 +51,23 @@ class ClipJob:
     index_path: tuple[int, ...]
     """Where the clip is in the timeline: index in its stack, then in each child below."""
     track_name: str
-    media: Path
+    media: Pictures
     source_start: Fraction
     """Seconds from the media file's first picture; may lie before it."""
     source_duration: Fraction
-    """Seconds of media that the clip shows: its duration on the timeline times the time scalar."""
-    time_scalar: Fraction
+    """Seconds of media that pass from the clip's start to its end; negative where it runs backwards."""
+    warp: Warp
+    """From seconds since `timeline_start` to seconds in the media."""
     timeline_start: Fraction
     """Seconds from the start of the timeline."""
     timeline_end: Fraction
     frame_rate: float
     """Rate of the picture clip as the timeline writes it; its sound is placed in the same rate."""
     picture_times: tuple[Fraction, ...]
-    """Seconds in the media file of the picture on screen at every 64 ms from the clip's start."""
+    """Seconds in the media file of the picture on screen at every 64 ms from the sound's start."""
     length: int
-    """Samples at 16 kHz to generate: one more than the longest that the clip can need wherever it stands."""
+    """Samples at 16 kHz to generate, handles included: one more than the longest that can be needed wherever the clip
+    stands."""
     sound_class: str
     seed: int
     takes: int
@@ -65,8 +76,10 @@ class ClipJob:
     subject: str = ""
     """SHA-256 in hex over the stretch of picture and its sound class alone: one subject sounds otherwise with another
     seed, bundle or cue, and is still the same clip to an editor."""
-    handles: Handles = Handles()
+    handles: Handles = NO_HANDLES
     """What the sound holds beyond the clip; its WAV begins so much before `timeline_start`."""
+    part: ScenePart | None = None
+    """Where its sound is one with those of the clips beside it; None: a sound of its own."""
 
     @property
     def duration(self) -> Fraction:
@@ -87,6 +100,13 @@ class ClipJob:
     def sound_end(self) -> Fraction:
         """The same to its end."""
         return self.timeline_end + self.handles.after
+
+    @property
+    def joins(self) -> tuple[bool, bool]:
+        """Whether its sound goes on from that of the clip before it, and into that of the clip after it."""
+        if self.part is None:
+            return False, False
+        return self.part.position > 0, self.part.position < len(self.part.keys) - 1
 
     def delivered_length(self, rate: int) -> int:
         """Samples of its WAV at `rate`: between the absolute positions of start and end, each rounded by itself.
@@ -111,52 +131,79 @@ def make_job(
     `seed` is the call's; the job's own depends on it and on the stretch of picture, not on the place.
     """
     part = wish.part or Span(Fraction(0), clip.span.duration)
-    length = -(-part.duration.numerator * SAMPLE_RATE // part.duration.denominator) + 1
-    samples = tuple(round_half_up((cue - part.start) * SAMPLE_RATE) for cue in cues if part.start <= cue < part.end)
-    source_start = footage.start + footage.scalar * part.start
-    source = {
-        "start": str(source_start),
-        "duration": str(part.duration * footage.scalar),
-        "sound": wish.sound_class,
-    }
-    number = int(_digest({"seed": seed, "media": footage.url, **source})[:16], 16)
+    handles = _handles(clip, footage, part)
+    sound = Span(part.start - handles.before, part.end + handles.after)
+    samples = tuple(round_half_up((cue - sound.start) * SAMPLE_RATE) for cue in cues if part.start <= cue < part.end)
+    warp = footage.warp.seen_from(part.start)
+    source = {"start": str(warp.at(Fraction(0))), "sound": wish.sound_class, **_shown(footage, part)}
+    times = _picture_times(footage, sound)
+    number = int(digest_of({"seed": seed, "media": footage.url, **source})[:16], 16)
     decides = {
         **source,
+        **({"handles": footage.warp.description(sound)} if handles != NO_HANDLES else {}),
         "version": KEY_VERSION,
         "bundle": bundle_digest,
-        "media": _fingerprint(footage.path),
-        "scalar": str(footage.scalar),
+        "media": _fingerprint(footage.media, times),
+        "scalar": str(footage.warp.speed),
         "seed": number,
         "cues": samples,
     }
     return ClipJob(
-        key=_digest(decides),
+        key=digest_of(decides),
         label=label_of(clip),
         index_path=clip.index_path,
         track_name=clip.track_name,
-        media=footage.path,
-        source_start=source_start,
-        source_duration=part.duration * footage.scalar,
-        time_scalar=footage.scalar,
+        media=footage.media,
+        source_start=warp.at(Fraction(0)),
+        source_duration=warp.at(part.duration) - warp.at(Fraction(0)),
+        warp=warp,
         timeline_start=clip.span.start + part.start,
         timeline_end=clip.span.start + part.end,
         frame_rate=frame_rate_of(clip.clip),
-        picture_times=_picture_times(footage, part, length),
-        length=length,
+        picture_times=times,
+        length=whole_samples(sound.duration) + 1,
         sound_class=wish.sound_class,
         seed=number,
         takes=takes,
         cues=samples,
-        subject=_digest({"media": footage.url, **source}),
+        subject=digest_of({"media": footage.url, **source}),
+        handles=handles,
     )
 
 
-def _picture_times(footage: Footage, part: Span, length: int) -> tuple[Fraction, ...]:
-    """One time for every step of the grid that `length` samples need; a step past the part's end repeats the last."""
-    step = Fraction(FRAME_LENGTH, SAMPLE_RATE)
-    count = steps_covering(length, FRAME_LENGTH)
-    inside = steps_covering(-(-part.duration.numerator * SAMPLE_RATE // part.duration.denominator), FRAME_LENGTH)
-    return tuple(footage.media_time(part.start + min(index, inside - 1) * step) for index in range(count))
+def _handles(clip: PlacedClip, footage: Footage, part: Span) -> Handles:
+    """What transitions show beyond a part: only where it reaches the clip's own cut, and the media go on there."""
+    wanted = Handles(
+        clip.handles.before if part.start == 0 else Fraction(0),
+        clip.handles.after if part.end == clip.span.duration else Fraction(0),
+    )
+    return handles_in_media(wanted, part, footage.warp, footage.media_span, frame_rate_of(clip.clip))
+
+
+def _shown(footage: Footage, part: Span) -> dict[str, str]:
+    """What tells a stretch of picture from another that starts alike, as text."""
+    if footage.warp.is_even and footage.warp.speed > 0:
+        return {"duration": str(part.duration * footage.warp.speed)}
+    return {"warp": footage.warp.description(part)}
+
+
+def whole_samples(duration: Fraction) -> int:
+    """Samples at 16 kHz that cover a duration."""
+    return -(-duration.numerator * SAMPLE_RATE // duration.denominator)
+
+
+def picture_seconds(duration: Fraction) -> list[Fraction]:
+    """When pictures are looked at, in seconds from a sound's start: at every step of the grid that its samples need.
+
+    There is one more sample than it lasts, and a step past its end repeats the last.
+    """
+    inside = steps_covering(whole_samples(duration), FRAME_LENGTH)
+    count = steps_covering(whole_samples(duration) + 1, FRAME_LENGTH)
+    return [Fraction(min(index, inside - 1) * FRAME_LENGTH, SAMPLE_RATE) for index in range(count)]
+
+
+def _picture_times(footage: Footage, sound: Span) -> tuple[Fraction, ...]:
+    return tuple(footage.media_time(sound.start + second) for second in picture_seconds(sound.duration))
 
 
 def frame_rate_of(clip: Any) -> float:
@@ -173,11 +220,22 @@ def label_of(clip: PlacedClip) -> str:
     return clip.clip.name or f"clip {clip.index_path[-1] + 1}"
 
 
-def _fingerprint(media: Path) -> list[int]:
-    """What tells one version of a media file from another, without reading it."""
-    status = media.stat()
-    return [status.st_size, status.st_mtime_ns]
+def _fingerprint(media: Pictures, times: tuple[Fraction, ...]) -> list[Any]:
+    """What tells one version of the media from another, without reading them.
+
+    Of an image sequence only the pictures that are looked at count: a plate rendered again elsewhere changes nothing.
+    """
+    if isinstance(media, Path):
+        status = media.stat()
+        return [status.st_size, status.st_mtime_ns]
+    paths = (media.path_at(index) for index in sorted({media.index_at(time) for time in times}))
+    return [
+        str(media.rate / media.step),
+        media.missing,
+        *(_fingerprint(path, ()) if path.exists() else None for path in paths),
+    ]
 
 
-def _digest(facts: dict[str, Any]) -> str:
+def digest_of(facts: dict[str, Any]) -> str:
+    """SHA-256 in hex over facts that JSON can hold; the same facts give the same, in any order."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -1,76 +1,86 @@
-"""What a clip shows: its media file, and which of the file's pictures stands on screen when.
+"""What a clip shows: its media, and which of the media's pictures stands on screen when.
 
-    media second = start + scalar · (seconds since the clip's start on the timeline)
+    media second = warp(seconds since the clip's start on the timeline)
 
-Media time is always counted in seconds, never in frames: Resolve writes source ranges at 25 on media at 24.
+Media time is always counted in seconds, never in frames: Resolve writes source ranges at 25 on media at 24. The warp
+holds everything that lies between the two: where the clip starts in its media, its time effects, and the retimes of the
+nests around it.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
 from v2s_plugin.media_library import MediaLibrary, Medium
-from v2s_plugin.placement import Obstacle, PlacedClip
-from v2s_plugin.rates import exact_seconds, exact_span
+from v2s_plugin.placement import Obstacle, PlacedClip, length_of
+from v2s_plugin.rates import Span, exact_rate, exact_span, timecode_seconds
+from v2s_plugin.retimes import RetimeError, own_warp
+from v2s_plugin.warp import Warp
 
 if TYPE_CHECKING:
-    from v2s_engine.video import VideoInfo
+    from v2s_engine.video import Pictures, VideoInfo
+
+LONGEST = 24 * 3600
+"""Seconds that one clip may last: a longer one is a broken number, and would fill the memory."""
 
 
 @dataclass(frozen=True)
 class Footage:
     """The pictures of one clip."""
 
-    path: Path
+    media: Pictures
     url: str
     """The media's `target_url` as the timeline writes it."""
     info: VideoInfo
-    start: Fraction
-    """Seconds in the file at which the clip starts; may lie outside the file."""
+    warp: Warp
+    """From seconds since the start of what is seen of the clip to seconds in the media, which may lie outside it."""
     duration: Fraction
     """Seconds on the timeline."""
-    scalar: Fraction
-    """Seconds of media that pass in one second of timeline; positive."""
+
+    @property
+    def start(self) -> Fraction:
+        """The media second at which the clip starts; may lie outside the media."""
+        return self.warp.at(Fraction(0))
+
+    @property
+    def moves(self) -> bool:
+        """Whether time passes in it: not in a still image, nor in a freeze frame."""
+        shown = self.warp.media_span(Span(Fraction(0), self.duration))
+        return not self.info.still and shown.duration > 0
+
+    @property
+    def media_span(self) -> Span | None:
+        """All that the media hold; None for a still, which holds as much as is asked for."""
+        return None if self.info.still else Span(Fraction(0), self.info.duration)
 
     def media_time(self, position: Fraction) -> Fraction:
-        """The second of the file seen `position` seconds after the clip's start, held at the file's two ends."""
-        return min(max(self.start + self.scalar * position, Fraction(0)), self.info.duration)
+        """The media second seen `position` seconds after the clip's start, held at the media's two ends."""
+        second = self.warp.picture_at(position)
+        return max(second, Fraction(0)) if self.info.still else min(max(second, Fraction(0)), self.info.duration)
 
 
 def footage_of(placed: PlacedClip, library: MediaLibrary) -> Footage | Obstacle:
     """The pictures of a placed clip, or why there are none."""
     if (obstacle := placed.obstacle) is not None:
         return obstacle
-    scalar = _time_scalar(placed.clip)
-    if isinstance(scalar, Obstacle):
-        return scalar
+    try:
+        warp = own_warp(placed.clip, length_of(placed.clip, library.length) or Fraction(0))
+    except RetimeError as error:
+        return Obstacle.of_error(error)
     medium = library.find(placed.clip)
     if isinstance(medium, Obstacle):
         return medium
-    start = _media_start(placed.clip, medium) + placed.head * scalar
-    return _inside_media(Footage(medium.path, medium.url, medium.info, start, placed.span.duration, scalar))
-
-
-def _time_scalar(clip: Any) -> Fraction | Obstacle:
-    """How fast the clip runs; several linear warps multiply."""
-    scalar = Fraction(1)
-    for effect in clip.effects:
-        if isinstance(effect, otio.schema.FreezeFrame):
-            return Obstacle("it is a freeze frame, in which nothing moves", "nothing to do")
-        if isinstance(effect, otio.schema.LinearTimeWarp) and math.isfinite(effect.time_scalar):
-            scalar *= Fraction(effect.time_scalar).limit_denominator(10**6)
-        elif isinstance(effect, otio.schema.TimeEffect):
-            name = effect.effect_name or effect.name or effect.schema_name()
-            return Obstacle(f"its speed changes within the clip ({name}): not yet", "render the clip to a video file")
-    if scalar < 0:
-        return Obstacle("it runs backwards: not yet", "render the clip to a video file")
-    return scalar or Obstacle("it is a freeze frame, in which nothing moves", "nothing to do")
+    if placed.span.duration > LONGEST:
+        return Obstacle(
+            f"it lasts {float(placed.span.duration):.0f} s on the timeline, more than a day",
+            "trim it in the editing program and export again",
+        )
+    warp = warp.later(_media_start(placed.clip, medium)).seen_from(placed.head, placed.speed)
+    return _inside_media(Footage(medium.media, medium.url, medium.info, warp, placed.span.duration))
 
 
 def _media_start(clip: Any, medium: Medium) -> Fraction:
@@ -86,30 +96,38 @@ def _media_start(clip: Any, medium: Medium) -> Fraction:
     if source is None:
         return Fraction(0)
     if available is not None:
+        counts_from_zero = isinstance(medium.reference, otio.schema.ImageSequenceReference)
+        if counts_from_zero and source.start >= 0 and source.end <= available.start:
+            return source.start  # AYON's exporters count image sequences from their first picture
         return source.start - available.start
-    if source.start >= medium.info.duration and (timecode := _timecode_seconds(medium.info)) is not None:
-        return source.start - timecode
+    if not medium.info.still and source.start >= medium.info.duration:
+        return source.start - (_first_second(medium) or 0)
     return source.start
 
 
-def _timecode_seconds(info: VideoInfo) -> Fraction | None:
-    """The file's start timecode in seconds; None where it has none that can be read."""
-    if info.start_timecode is None:
-        return None
-    rate = otio.opentime.RationalTime.nearest_smpte_timecode_rate(float(info.rate))
-    try:
-        return exact_seconds(otio.opentime.from_timecode(info.start_timecode, rate))
-    except ValueError:
-        return None
+def _first_second(medium: Medium) -> Fraction | None:
+    """What the media's own count says at its first picture, in seconds; None where it does not count or not readably.
+
+    Files count in timecode, image sequences in frame numbers.
+    """
+    reference = medium.reference
+    if isinstance(reference, otio.schema.ImageSequenceReference):
+        rate = exact_rate(reference.rate)
+        return None if rate is None else reference.start_frame / rate
+    timecode = medium.info.start_timecode
+    return None if timecode is None else timecode_seconds(timecode, medium.info.rate)
 
 
 def _inside_media(footage: Footage) -> Footage | Obstacle:
-    """The footage itself where any of it lies inside its file."""
-    end = footage.start + footage.scalar * footage.duration
-    if not footage.duration or (footage.start < footage.info.duration and end > 0):
+    """The footage itself where any of it lies inside its media."""
+    media = footage.media_span
+    shown = footage.warp.media_span(Span(Fraction(0), footage.duration))
+    if media is None or not footage.duration or (shown.start < media.end and shown.end > media.start):
+        return footage
+    if not shown.duration and media.start <= shown.start < media.end:
         return footage
     return Obstacle(
-        f"it uses {float(footage.start):.3f} s to {float(end):.3f} s of {footage.path.name}, "
-        f"which lasts {float(footage.info.duration):.3f} s",
+        f"it uses {float(shown.start):.3f} s to {float(shown.end):.3f} s of {footage.media.name}, "
+        f"which lasts {float(media.end):.3f} s",
         "relink the clip to the right file, or trim it in the editing program and export again",
     )

@@ -181,7 +181,7 @@ def _pictures(shots: Iterator[_Shot], rate: Fraction) -> Iterator[NDArray[np.uin
         times = [
             footage.media_time(number / rate - shot.start) for number in range(shot.first, shot.first + shot.count)
         ]
-        for picture in read_pictures(footage.path, times, width=width, height=height):
+        for picture in read_pictures(footage.media, times, width=width, height=height):
             canvas = black.copy()
             canvas[top : top + height, left : left + width] = picture
             yield canvas

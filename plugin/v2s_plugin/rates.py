@@ -7,6 +7,7 @@ these differ by milliseconds, so every rate is first brought to the fraction tha
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -16,7 +17,10 @@ import opentimelineio as otio
 NTSC_SLOWDOWN = Fraction(1000, 1001)
 
 _WHOLE_TOLERANCE = 1e-7  # relative; a float32 of a whole rate is exact, so only arithmetic noise is forgiven
+_SINGLE_TOLERANCE = 1e-7  # relative; what a float32 loses, as in 23.979999542236328
 _NTSC_TOLERANCE = 5e-4  # absolute; three decimals, as in 23.976 or 59.940
+_DROP_FRAME_RATES = (30 * NTSC_SLOWDOWN, 60 * NTSC_SLOWDOWN)
+_TIMECODE = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.])(\d{2,3})")
 _MAX_DENOMINATOR = 10**6  # of values that are not whole, e.g. 312.312 frames
 
 
@@ -55,7 +59,7 @@ def exact_rate(rate: float) -> Fraction | None:
         return Fraction(whole)
     ntsc = round(rate * 1.001) * NTSC_SLOWDOWN
     # Two decimals are too coarse to be taken for NTSC by distance alone: only what the rate itself rounds to.
-    if abs(rate - float(ntsc)) <= _NTSC_TOLERANCE or rate == round(float(ntsc), 2):
+    if abs(rate - float(ntsc)) <= _NTSC_TOLERANCE or abs(rate - round(float(ntsc), 2)) <= _SINGLE_TOLERANCE * rate:
         return ntsc
     return Fraction(rate).limit_denominator(_MAX_DENOMINATOR)
 
@@ -66,6 +70,29 @@ def exact_seconds(time: Any) -> Fraction | None:
         return None
     rate = exact_rate(time.rate)
     return None if rate is None else Fraction(time.value).limit_denominator(_MAX_DENOMINATOR) / rate
+
+
+def timecode_seconds(timecode: str, rate: Fraction) -> Fraction | None:
+    """A timecode such as `01:00:00:02` in seconds at a picture rate; None where it is no timecode at that rate.
+
+    With `;` or `.` before the frames it drops frame numbers (2 of 30, 4 of 60 a minute, but not in every tenth), as
+    only 29.97 and 59.94 do. OpenTimelineIO knows broadcast rates only and takes 100 for 60.
+    """
+    found = _TIMECODE.fullmatch(timecode.strip())
+    exact = exact_rate(float(rate))
+    if found is None or exact is None:
+        return None
+    hours, minutes, seconds, frames = (int(found[part]) for part in (1, 2, 3, 5))
+    nominal = round(exact)
+    if minutes >= 60 or seconds >= 60 or frames >= nominal:
+        return None
+    count = ((hours * 60 + minutes) * 60 + seconds) * nominal + frames
+    if found[4] != ":":
+        if exact not in _DROP_FRAME_RATES:
+            return None
+        passed = hours * 60 + minutes
+        count -= (passed - passed // 10) * nominal // 15
+    return count / exact
 
 
 def exact_span(time_range: Any) -> Span | None:

@@ -17,6 +17,7 @@ from v2s_engine.errors import UsageError
 from v2s_engine.video import read_pictures
 from v2s_plugin.clip_job import ClipJob
 from v2s_plugin.jobs import Plan, PlanOptions, plan
+from v2s_plugin.warp import PLAIN, Warp
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_a_job_says_where_its_clip_stands_and_what_it_shows(folder: Path) -> Non
     (job,) = planned(folder, track(gap(12), shot, name="Film")).jobs
     assert (job.label, job.track_name, job.index_path) == ("shot", "Film", (0, 1))
     assert job.media == folder / "a.mp4"
-    assert (job.source_start, job.source_duration, job.time_scalar) == (1, 4, 1)
+    assert (job.source_start, job.source_duration, job.warp) == (1, 4, Warp.even(Fraction(1), Fraction(1)))
     assert (job.timeline_start, job.timeline_end, job.frame_rate) == (Fraction(1, 2), Fraction(9, 2), 24)
     assert job.where == "Film at 0.500 s"
     assert job.sound_class == "dog"
@@ -124,7 +125,7 @@ def test_a_clip_without_any_range_is_its_whole_medium(folder: Path) -> None:
 def test_a_faster_clip_takes_its_pictures_further_apart(folder: Path) -> None:
     twice = [otio.schema.LinearTimeWarp(time_scalar=scalar) for scalar in (4.0, 0.5)]
     job = only_job(folder, clip("shot", "a.mp4", source=span(24, 48, 24), effects=twice))
-    assert (job.time_scalar, job.duration, job.source_duration) == (2, 2, 4)
+    assert (job.warp.speed, job.duration, job.source_duration) == (2, 2, 4)
     assert job.picture_times[:3] == (1, 1 + Fraction(128, 1000), 1 + Fraction(256, 1000))
     assert job.length == 2 * 16_000 + 1
 
@@ -222,7 +223,7 @@ def _job_between(start: Fraction, end: Fraction) -> ClipJob:
         media=Path(),
         source_start=Fraction(0),
         source_duration=end - start,
-        time_scalar=Fraction(1),
+        warp=PLAIN,
         timeline_start=start,
         timeline_end=end,
         frame_rate=24.0,
@@ -244,7 +245,7 @@ def test_seed_and_key_do_not_depend_on_place_order_or_neighbours(folder: Path) -
 
     alone = only_job(folder, shot())
     other = clip("other", "b.mp4", source=span(0, 31, 29.97))
-    found = planned(folder, track(gap(7), other, shot()), track(shot(), name="V2"))
+    found = planned(folder, track(gap(7), other, shot()), track(shot(), name="V2"), sound="dog", covered="add")
     same = [job for job in found.jobs if job.label == "shot"]
     assert {(job.key, job.seed, job.length, job.picture_times) for job in same} == {
         (alone.key, alone.seed, alone.length, alone.picture_times)
@@ -260,6 +261,9 @@ def test_seed_and_key_do_not_depend_on_place_order_or_neighbours(folder: Path) -
         {"url": "b.mp4"},
         {"notes": ["v2s:sound=drum"]},
         {"effects": [otio.schema.LinearTimeWarp(time_scalar=2)]},
+        {"effects": [otio.schema.LinearTimeWarp(time_scalar=-1)]},
+        {"effects": [otio.schema.TimeEffect(metadata={"lookup": [0.0] * 47 + [1.0]})]},
+        {"effects": [otio.schema.FreezeFrame()], "notes": ["v2s:sound=dog"]},
         {"notes": ["v2s:cue"]},
     ],
 )
@@ -356,6 +360,7 @@ def test_a_class_that_the_bundle_lacks_is_skipped_with_those_it_has(folder: Path
         ({"takes": 0}, "between 1 and 99; got 0"),
         ({"takes": 100}, "between 1 and 99"),
         ({"existing": "ad"}, "one of skip, add; got 'ad'"),
+        ({"covered": "ad"}, "one of skip, add; got 'ad'"),
     ],
 )
 def test_values_that_cannot_be_are_refused(given: dict[str, Any], message: str) -> None:

@@ -1,6 +1,7 @@
 """Exact time: whatever way a rate is written, it means one fraction."""
 
 import math
+import struct
 from fractions import Fraction
 
 import opentimelineio as otio
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.plugin.cuts import span, time
-from v2s_plugin.rates import Span, exact_rate, exact_seconds, exact_span, rational_time
+from v2s_plugin.rates import Span, exact_rate, exact_seconds, exact_span, rational_time, timecode_seconds
 
 NTSC = [24, 30, 48, 60, 90, 96, 120, 240]
 
@@ -53,6 +54,53 @@ def test_missing_times_and_values_that_are_no_numbers_are_none() -> None:
     assert exact_span(None) is None
     assert exact_seconds(time(math.nan, 24)) is None
     assert exact_span(span(0, -1, 24)) is None
+
+
+@pytest.mark.parametrize("written", [23.976, 23.98, 29.97, 47.952, 59.94, 119.88, 24, 25, 30, 50, 60, 100, 120, 12.5])
+def test_a_rate_kept_as_a_float32_means_the_same(written: float) -> None:
+    (single,) = struct.unpack("f", struct.pack("f", written))
+    assert exact_rate(single) == exact_rate(written)
+
+
+# ---- timecode
+
+
+@pytest.mark.parametrize(
+    ("timecode", "rate", "frames"),
+    [
+        ("01:00:00:02", Fraction(24), 86402),
+        ("01:00:00:02", Fraction(24000, 1001), 86402),
+        ("01:00:00:02", Fraction(30000, 1001), 108002),
+        ("01:00:00;02", Fraction(30000, 1001), 107894),
+        ("01:00:00;02", Fraction(2997, 100), 107894),
+        ("01:00:00.02", Fraction(60000, 1001), 215786),
+        ("00:01:00;02", Fraction(30000, 1001), 1800),
+        ("00:10:00;00", Fraction(30000, 1001), 17982),
+        ("00:00:01:99", Fraction(100), 199),
+        ("00:00:01:119", Fraction(120000, 1001), 239),
+        ("00:00:02:11", Fraction(25, 2), 35),
+    ],
+)
+def test_timecode_in_seconds(timecode: str, rate: Fraction, frames: int) -> None:
+    exact = exact_rate(float(rate))
+    assert exact is not None
+    assert timecode_seconds(timecode, rate) == frames / exact
+
+
+@pytest.mark.parametrize("timecode", ["", "01:00:00", "01:00:00:24", "01:60:00:00", "01:00:00;00", "a:b:c:d"])
+def test_what_is_no_timecode_at_its_rate_is_none(timecode: str) -> None:
+    assert timecode_seconds(timecode, Fraction(24)) is None
+
+
+@settings(deadline=None)
+@given(st.integers(0, 24 * 3600 * 60 - 1), st.sampled_from([23.976, 24.0, 25.0, 29.97, 30.0, 50.0, 59.94, 60.0]))
+def test_timecode_agrees_with_otio_where_otio_can_tell(frame: int, rate: float) -> None:
+    exact = exact_rate(rate)
+    assert exact is not None
+    value = otio.opentime.RationalTime(frame % int(24 * 3600 * exact), rate)
+    for drop in [False, True] if rate in (29.97, 59.94) else [False]:
+        written = otio.opentime.to_timecode(value, rate, drop)
+        assert timecode_seconds(written, exact) == Fraction(value.value) / exact
 
 
 @settings(deadline=None)

@@ -1,5 +1,6 @@
 """What is not sounded: every such clip is told, with the reason and what to do about it."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import opentimelineio as otio
 import pytest
 
 from tests.media import make_cover_art
-from tests.plugin.cuts import clip, fake_probe, gap, marker, options, span, timeline, track
+from tests.plugin.cuts import clip, fake_probe, options, span, time, timeline, track
 from v2s_engine.video import probe
 from v2s_plugin.jobs import Plan, plan
 
@@ -46,12 +47,16 @@ def only_skip(folder: Path, made: Any, **given: Any) -> str:
         (clip("x", "sound_only.wav", source=span(0, 24, 24)), "holds no pictures"),
         (clip("x", "broken.mp4", source=span(0, 24, 24)), "cannot read .*broken.mp4: Invalid data"),
         (clip("x", source=span(0, 24, 24)), "its media is missing"),
-        (clip("x", "title.png", source=span(0, 24, 24)), "a still image"),
-        (clip("x", "frame.%04d.exr", source=span(0, 24, 24)), "an image sequence: not yet"),
+        (clip("x", "title.png", source=span(0, 24, 24)), "no such file: .*title.png"),
+        (clip("x", "frame.%04d.exr", source=span(0, 24, 24)), r"no such file: .*frame\.####\.exr"),
         (clip("x", reference=otio.schema.GeneratorReference("bars"), source=span(0, 24, 24)), "are generated"),
         (
-            clip("x", reference=otio.schema.ImageSequenceReference("file:///a/"), source=span(0, 24, 24)),
-            "an image sequence: not yet",
+            clip(
+                "x",
+                reference=otio.schema.ImageSequenceReference("file:///a/", "s.", ".exr", 7),
+                source=span(0, 24, 24),
+            ),
+            r"no such file: /a/s\.7\.exr",
         ),
         (clip("x", "a.mp4", source=span(0, 0, 24)), "it has no length"),
         (clip("x", "a.mp4", source=span(0, 0.4, 24)), "shorter than one frame"),
@@ -59,9 +64,11 @@ def only_skip(folder: Path, made: Any, **given: Any) -> str:
         (clip("x", "a.mp4", source=span(2400, 24, 24)), r"uses 100\.000 s to 101\.000 s of a\.mp4, which lasts 100"),
         (clip("x", "a.mp4", source=span(0, 24, 24), available=span(24, 240, 24)), r"uses -1\.000 s to 0\.000 s"),
         (clip("x", "a.mp4", source=span(0, 24, 24), effects=[otio.schema.FreezeFrame()]), "freeze frame"),
+        (clip("x", "a.mp4", source=span(0, math.inf, 24), available=span(0, 0, 24)), "it has no length"),
+        (clip("x", "a.mp4", source=span(0, 1e15, 24)), "more than a day"),
         (
-            clip("x", "a.mp4", source=span(0, 24, 24), effects=[otio.schema.LinearTimeWarp(time_scalar=-1)]),
-            "backwards: not yet",
+            clip("x", "a.mp4", source=span(2400, 24, 24), effects=[otio.schema.FreezeFrame()]),
+            r"uses 100\.000 s to 100\.000 s of a\.mp4",
         ),
         (
             clip("x", "a.mp4", source=span(0, 24, 24), effects=[otio.schema.LinearTimeWarp(time_scalar=0)]),
@@ -69,7 +76,7 @@ def only_skip(folder: Path, made: Any, **given: Any) -> str:
         ),
         (
             clip("x", "a.mp4", source=span(0, 24, 24), effects=[otio.schema.TimeEffect(effect_name="Ramp")]),
-            r"speed changes within the clip \(Ramp\): not yet",
+            r"speed changes within the clip \(Ramp\) in a way",
         ),
     ],
 )
@@ -95,45 +102,15 @@ def test_clips_of_a_disabled_track_are_told_one_by_one(folder: Path) -> None:
     ]
 
 
-def test_clips_whose_own_sound_stands_beside_them_are_told_unless_asked_for(folder: Path) -> None:
-    def shots(name: str) -> list[Any]:
-        return [clip(name, f"{name}.mp4", source=span(0, 24, 24)) for name in name]
-
-    tracks = [track(*shots("ab")), track(*shots("a"), name="A1", kind="Audio")]
-    found = planned(folder, *tracks)
-    assert [job.label for job in found.jobs] == ["b"]
-    assert found.skips[0].reason == "its own sound stands on the timeline"
-    assert found.skips[0].advice == "--existing add sounds it too"
-    assert [job.label for job in planned(folder, *tracks, sound="dog", existing="add").jobs] == ["a", "b"]
-
-
-def test_sound_that_is_disabled_or_stands_elsewhere_or_is_ours_is_no_reason(folder: Path) -> None:
-    shot = clip("a", "a.mp4", source=span(0, 24, 24))
-    sound = clip("a", "a.mp4", source=span(0, 24, 24))
-    ours = clip("a", "a.mp4", source=span(0, 24, 24), metadata={"v2s": {"generated": True}})
-    found = planned(
-        folder,
-        track(shot),
-        track(sound, name="A1", kind="Audio", enabled=False),
-        track(gap(24), sound.deepcopy(), name="A2", kind="Audio"),
-        track(ours, name="A3", kind="Audio"),
-    )
-    assert [job.label for job in found.jobs] == ["a"]
-
-
-def test_notes_that_nobody_reads_are_told(folder: Path) -> None:
-    cut = timeline(track(clip("a", "a.mp4", source=span(0, 24, 24))))
-    cut.tracks.markers.append(marker("v2s:cue", 12))
-    cut.tracks[0].markers.append(marker("v2s:sound=dog", 12))
-    found = plan(cut, folder, options(sound="dog"), probe=fake_probe)
-    assert len(found.jobs) == 1
-    assert [(skip.label, skip.where) for skip in found.skips] == [
-        ("v2s:cue", "the timeline"),
-        ("v2s:sound=dog", "the track V1"),
-    ]
-
-
 def test_a_mistyped_note_is_told_beside_the_job(folder: Path) -> None:
     found = planned(folder, track(clip("a", "a.mp4", source=span(0, 24, 24), notes=["v2s:sond=drum"])))
     assert [job.sound_class for job in found.jobs] == ["dog"]
     assert "'v2s:sond=drum' on it is not understood" in found.skips[0].reason
+
+
+def test_a_transition_without_a_length_is_told_and_the_clips_beside_it_are_sounded(folder: Path) -> None:
+    bad = otio.schema.Transition("fade", "SMPTE_Dissolve", time(math.nan, 24), time(6, 24))
+    shots = [clip(name, "a.mp4", source=span(48, 24, 24)) for name in "ab"]
+    found = planned(folder, track(shots[0], bad, shots[1]), track(bad.deepcopy(), name="A1", kind="Audio"))
+    assert [job.label for job in found.jobs] == ["a", "b"]
+    assert [(skip.label, skip.where) for skip in found.skips] == [("fade", "a transition on V1")]
