@@ -6,6 +6,7 @@ import contextlib
 import glob
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,7 @@ def clear_drafts(folder: Path, name: str | None = None) -> None:
     pattern = f".{glob.escape(name) if name else '*'}.*.part"
     for draft in folder.glob(pattern):
         with contextlib.suppress(OSError):
-            draft.unlink()
+            shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
 
 
 def settle(draft: Path, path: Path) -> None:
