@@ -6,8 +6,8 @@ for job in plan(timeline, folder, options).jobs:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,18 +15,28 @@ from typing import Any, Literal, get_args
 import opentimelineio as otio
 
 from v2s_engine.errors import UsageError
+from v2s_plugin.class_map import NO_MAP, ClassMap
 from v2s_plugin.clip_job import ClipJob, frame_rate_of, label_of, make_job
-from v2s_plugin.footage import footage_of
+from v2s_plugin.coverage import covers, visible_parts
+from v2s_plugin.footage import Footage, footage_of
 from v2s_plugin.media_library import MediaLibrary, Probe
-from v2s_plugin.ours import is_ours
+from v2s_plugin.own_sounds import OwnSounds
 from v2s_plugin.placement import Obstacle, PlacedClip, place_clips
 from v2s_plugin.rates import Span, exact_rate
-from v2s_plugin.sounds import SoundChoice, notes_of, read_notes
+from v2s_plugin.relink import Relinked
+from v2s_plugin.scenes import in_scenes
+from v2s_plugin.selection import EVERYTHING, Selection
+from v2s_plugin.shots import Shot, read_shots
+from v2s_plugin.sounds import SoundChoice, SoundWish
+from v2s_plugin.transitions import bad_transitions
 
 MAX_TAKES = 99
 
 Existing = Literal["skip", "add"]
 """What happens to clips whose own sound stands on the timeline."""
+
+Covered = Literal["skip", "add"]
+"""What happens to what other clips cover."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,18 @@ class PlanOptions:
     """Versions of each sound."""
     existing: str = "skip"
     """What happens to clips whose own sound stands on the timeline: one of `Existing`."""
+    covered: str = "skip"
+    """What happens to pictures that an opaque clip on a higher track covers: one of `Covered`."""
+    selection: Selection = EVERYTHING
+    """Which clips are to be sounded."""
+    class_map: ClassMap = NO_MAP
+    """Classes by clip and file names."""
+    search: tuple[Path, ...] = ()
+    """Folders in which media are looked for that are not where the timeline says."""
+    carry: bool = False
+    """Whether clips that touch at a cut and have one sound class share one sound, which goes on over the cut."""
+    crosses_cuts: bool = True
+    """Whether the bundle can make such sounds."""
 
     def __post_init__(self) -> None:
         for name in (self.sound, self.sound_force):
@@ -59,8 +81,18 @@ class PlanOptions:
             raise UsageError(f"a seed lies between 0 and {2**64 - 1}; got {self.seed}")
         if self.existing not in get_args(Existing):
             raise UsageError(f"existing must be one of {', '.join(get_args(Existing))}; got {self.existing!r}")
+        if self.covered not in get_args(Covered):
+            raise UsageError(f"covered must be one of {', '.join(get_args(Covered))}; got {self.covered!r}")
+        if self.carry and not self.crosses_cuts:
+            raise UsageError(
+                "--carry asks for sounds that go on over cuts, and this bundle starts each sound from the pictures of "
+                "its clip; choose a bundle with frame or envelope conditioning (such as --bundle starter), or leave "
+                "--carry out"
+            )
         if not 1 <= self.takes <= MAX_TAKES:
             raise UsageError(f"takes must lie between 1 and {MAX_TAKES}; got {self.takes}")
+        self.selection.check_classes(self.sound_classes)
+        self.class_map.check_classes(self.sound_classes)
 
 
 @dataclass(frozen=True)
@@ -76,75 +108,146 @@ class Skip:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be done: every video clip is in `jobs` (once for each of its sounds) or in `skips`."""
+    """What would be done: every selected video clip is in `jobs` (once for each of its sounds) or in `skips`."""
 
     jobs: tuple[ClipJob, ...]
     skips: tuple[Skip, ...]
+    unselected: tuple[str, ...] = ()
+    """Name and place of each clip that `--only` leaves out."""
+    unselected_jobs: tuple[ClipJob, ...] = ()
+    """What an earlier run may have made for what is left out: it stays as it is."""
+    warnings: tuple[str, ...] = ()
+    relinked: tuple[Relinked, ...] = ()
+    """Media that were found in the folders to search."""
 
 
 def plan(timeline: Any, folder: Path, options: PlanOptions, *, probe: Probe | None = None) -> Plan:
     """Every clip of a timeline as jobs or as skips with their reasons.
 
     `folder` is the timeline's own (relative media count from there); `probe` looks into media files, by default the
-    engine's. The timeline is not changed.
+    engine's. The timeline is not changed. Raises `UsageError` where the selection fits no clip.
     """
-    library = MediaLibrary(folder, probe)
+    library = MediaLibrary(folder, probe, search=options.search)
     placed = list(place_clips(timeline, library.length))
-    sounding = _own_sounds(placed)
-    choice = SoundChoice(options.sound_classes, options.sound, options.sound_force)
+    choice = SoundChoice(options.sound_classes, options.sound, options.sound_force, options.class_map)
+    shots, strays = read_shots(timeline, placed, library, choice)
+    chosen = options.selection.pick(timeline, [shot.candidate for shot in shots])
+    seen = visible_parts(placed, lambda clip: covers(clip, library)) if options.covered == "skip" else {}
+    planner = _Planner(options, library, choice, OwnSounds(placed, folder), seen)
+    skips = [*_bad_transitions(timeline)]
+    skips += [Skip(note.text, note.where, note.obstacle.reason, note.obstacle.advice) for note in strays]
     jobs: list[ClipJob] = []
-    skips: list[Skip] = list(_stray_notes(timeline.tracks))
-    for clip in placed:
-        if clip.kind == otio.schema.TrackKind.Video:
-            for found in _clip_jobs(clip, library, choice, options, sounding):
-                if isinstance(found, ClipJob):
-                    jobs.append(found)
-                else:
-                    skips.append(Skip(label_of(clip), clip.where, found.reason, found.advice))
-    return Plan(tuple(jobs), tuple(skips))
+    left_out: list[ClipJob] = []
+    unselected: list[str] = []
+    for shot in shots:
+        if shot.clip.index_path not in chosen:
+            unselected.append(f"{label_of(shot.clip)} ({shot.clip.where})")
+            left_out += planner.any_jobs(shot)
+            continue
+        for found in planner.jobs(shot):
+            if isinstance(found, Obstacle):
+                skips.append(Skip(label_of(shot.clip), shot.clip.where, found.reason, found.advice))
+            elif options.selection.sound_classes and found.sound_class not in options.selection.sound_classes:
+                left_out.append(found)
+            else:
+                jobs.append(found)
+    warnings = options.class_map.unused([shot.names for shot in shots])
+    if options.carry:
+        jobs = in_scenes(jobs)
+    return Plan(tuple(jobs), tuple(skips), tuple(unselected), tuple(left_out), warnings, library.relinked)
 
 
-def _clip_jobs(
-    clip: PlacedClip,
-    library: MediaLibrary,
-    choice: SoundChoice,
-    options: PlanOptions,
-    sounding: dict[str, list[Span]],
-) -> Iterator[ClipJob | Obstacle]:
-    footage = footage_of(clip, library)
-    if isinstance(footage, Obstacle):
-        yield footage
-        return
-    if too_short := _too_short(clip.span.duration, frame_rate_of(clip.clip)):
-        yield too_short
-        return
-    if options.existing == "skip" and _has_own_sound(clip, sounding):
-        yield Obstacle("its own sound stands on the timeline", "--existing add sounds it too")
-        return
-    notes = read_notes(clip)
-    yield from notes.obstacles
-    wishes = choice.wishes(notes)
-    if isinstance(wishes, Obstacle):
-        yield wishes
-        return
-    for wish in wishes:
-        if wish.sound_class in choice.known:
-            job = make_job(
-                clip,
+@dataclass(frozen=True)
+class _Planner:
+    """What decides about every clip."""
+
+    options: PlanOptions
+    library: MediaLibrary
+    choice: SoundChoice
+    own_sounds: OwnSounds
+    seen: Mapping[tuple[int, ...], tuple[Span, ...]]
+    """What is seen of each clip, in seconds from its start; of one that is not in it, all."""
+
+    def jobs(self, shot: Shot) -> Iterator[ClipJob | Obstacle]:
+        """The jobs of a selected clip, and what stands against others."""
+        footage = self._footage(shot.clip)
+        if isinstance(footage, Obstacle):
+            yield footage
+            return
+        if self.options.existing == "skip" and self.own_sounds.has(shot.clip):
+            yield Obstacle("its own sound stands on the timeline", "--existing add sounds it too")
+            return
+        yield from shot.notes.obstacles
+        if not footage.moves and not shot.asked_for:
+            still = "a still image" if footage.info.still else "a freeze frame"
+            yield Obstacle(f"it is {still}, in which nothing moves", "a marker v2s:sound=CLASS on it sounds it too")
+            return
+        if isinstance(shot.wishes, Obstacle):
+            yield shot.wishes
+            return
+        if not self._parts(shot):
+            yield Obstacle("other clips cover it", "--covered add, or a marker v2s:sound=CLASS on it, sounds it too")
+            return
+        for wish in shot.wishes:
+            if wish.sound_class in self.choice.known:
+                for job in self._made(shot, footage, wish):
+                    yield job if self.options.obeys_cues or not job.cues else _cue_in_vain(len(job.cues))
+            else:
+                known = ", ".join(self.choice.known)
+                yield Obstacle(
+                    f"the bundle has no sound class {wish.sound_class!r}",
+                    f"choose one it has ({known}) or another --bundle",
+                )
+
+    def any_jobs(self, shot: Shot) -> Iterator[ClipJob]:
+        """What any earlier call may have made for a clip.
+
+        That call may have had another `--sound`, so where nothing is noted on the clip, every class may be there.
+        """
+        footage = self._footage(shot.clip)
+        if not isinstance(footage, Obstacle):
+            noted = [wish for wish in shot.notes.wishes if wish.sound_class in self.choice.known]
+            for wish in noted or [SoundWish(sound_class) for sound_class in self.choice.known]:
+                yield from self._made(shot, footage, wish)
+
+    def _footage(self, clip: PlacedClip) -> Footage | Obstacle:
+        footage = footage_of(clip, self.library)
+        if isinstance(footage, Obstacle):
+            return footage
+        return _too_short(clip.span.duration, frame_rate_of(clip.clip)) or footage
+
+    def _parts(self, shot: Shot) -> list[Span]:
+        """The stretches of a clip to be sounded: all of it where a note asks for it, else what is seen of it."""
+        whole = Span(Fraction(0), shot.clip.span.duration)
+        if shot.notes.wishes:
+            return [whole]
+        rate = frame_rate_of(shot.clip.clip)
+        parts = self.seen.get(shot.clip.index_path, (whole,))
+        return [part for part in parts if _too_short(part.duration, rate) is None]
+
+    def _made(self, shot: Shot, footage: Footage, wish: SoundWish) -> Iterator[ClipJob]:
+        for part in self._parts(shot):
+            yield make_job(
+                shot.clip,
                 footage,
-                wish,
-                notes.cues,
-                bundle_digest=options.bundle_digest,
-                seed=options.seed,
-                takes=options.takes,
+                wish if wish.part else replace(wish, part=part),
+                shot.notes.cues,
+                bundle_digest=self.options.bundle_digest,
+                seed=self.options.seed,
+                takes=self.options.takes,
             )
-            yield job if options.obeys_cues or not job.cues else _cue_in_vain(len(job.cues))
-        else:
-            known = ", ".join(choice.known)
-            yield Obstacle(
-                f"the bundle has no sound class {wish.sound_class!r}",
-                f"choose one it has ({known}) or another --bundle",
-            )
+
+
+def _bad_transitions(timeline: Any) -> Iterator[Skip]:
+    for track in timeline.tracks.find_children(otio.schema.Track):
+        if track.kind == otio.schema.TrackKind.Video:
+            for transition in bad_transitions(track):
+                yield Skip(
+                    transition.name or "transition",
+                    f"a transition on {track.name or 'a track'}",
+                    "its length is no time, so the sounds beside it end at the cut",
+                    "make the transition again and export again",
+                )
 
 
 def _too_short(duration: Fraction, frame_rate: float) -> Obstacle | None:
@@ -161,32 +264,3 @@ def _cue_in_vain(count: int) -> Obstacle:
         f"it carries {count} v2s:cue, and this bundle cannot start a sound where a marker says",
         "choose a bundle with envelope conditioning (such as --bundle starter), or take the marker off",
     )
-
-
-def _own_sounds(placed: list[PlacedClip]) -> dict[str, list[Span]]:
-    """Where the sound of each medium stands on an audio track, by `target_url`; what V2S made does not count."""
-    sounding: dict[str, list[Span]] = {}
-    for clip in placed:
-        if clip.kind == otio.schema.TrackKind.Audio and clip.obstacle is None and not is_ours(clip.clip):
-            for url in _urls(clip.clip):
-                sounding.setdefault(url, []).append(clip.span)
-    return sounding
-
-
-def _has_own_sound(clip: PlacedClip, sounding: dict[str, list[Span]]) -> bool:
-    """Whether the sound of the same file stands on the timeline at the same time."""
-    return any(span.overlap(clip.span) for url in _urls(clip.clip) for span in sounding.get(url, ()))
-
-
-def _urls(clip: Any) -> set[str]:
-    references = clip.media_references().values()
-    return {url for reference in references if (url := getattr(reference, "target_url", None))}
-
-
-def _stray_notes(stack: Any) -> Iterator[Skip]:
-    """Notes for V2S on the timeline or on a track: they would be lost without a word."""
-    for owner in (stack, *(child for child in stack if isinstance(child, otio.core.Composition))):
-        what = "the timeline" if owner is stack else f"the track {owner.name}"
-        for marker in owner.markers:
-            for note in notes_of(marker):
-                yield Skip(note, what, f"a marker on {what} is not read: not yet", "put the marker on the clip")

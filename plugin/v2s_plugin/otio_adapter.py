@@ -1,6 +1,9 @@
 """What OpenTimelineIO calls: the hook script `v2s_generate`, on a hook of our own with the same name.
 
     otio.hooks.run("v2s_generate", timeline, {"v2s": {"media_folder": "/edit/cut.media", "sound": "dog"}})
+    otioconvert -i cut.otio -o out.otio -H v2s="{'sound': 'dog'}"           the same where a timeline is written
+
+It also stands on OpenTimelineIO's `pre_adapter_write`, where it does nothing without the key `v2s`.
 
 OpenTimelineIO loads this file by its path, outside any package, even to list plug-ins: so it holds functions only and
 imports what it needs when it is called. Running it twice (a plug-in may be registered twice) makes nothing twice: the
@@ -23,6 +26,17 @@ KNOWN_KEYS = (
     "seed",
     "takes",
     "existing",
+    "covered",
+    "carry",
+    "only",
+    "map",
+    "search",
+    "lufs",
+    "duck",
+    "duck_by",
+    "pan",
+    "fade",
+    "tracks",
 )
 
 
@@ -31,7 +45,9 @@ def hook_function(in_timeline: Any, argument_map: Any = None) -> Any:
 
     Keys of `argument_map["v2s"]`: `media_folder` (where the WAVs go; on a write also found beside the file written),
     `timeline_folder` (what relative media count from; by default the folder that holds `media_folder`), `bundle`,
-    `device`, `rate`, `sound`, `sound_force`, `seed`, `takes`, `existing`, as the options of `v2s generate`.
+    `device`, `rate`, `sound`, `sound_force`, `seed`, `takes`, `existing`, `covered`, `carry` (true or false), `only` (a
+    selector or a list of them), `map`, `search` (a folder or a list of them), `lufs`, `duck` (a track or a list of
+    them), `duck_by`, `pan`, `fade`, `tracks`, as the options of `v2s generate`.
 
     Returns a scored copy. Raises `UsageError` for unknown keys or a wrong value, and as `score_timeline`.
     """
@@ -88,12 +104,37 @@ def _folders(asked: dict[str, Any], written: str | None) -> tuple[Any, Any]:
 
 
 def _options(asked: dict[str, Any], facts: Any) -> Any:
+    from pathlib import Path  # noqa: PLC0415
+
     from v2s_engine.grid import DELIVERY_RATE  # noqa: PLC0415
+    from v2s_plugin.class_map import NO_MAP, read_class_map  # noqa: PLC0415
     from v2s_plugin.jobs import PlanOptions  # noqa: PLC0415
     from v2s_plugin.scoring import ScoreOptions  # noqa: PLC0415
+    from v2s_plugin.selection import Selection  # noqa: PLC0415
 
     rate = int(asked.pop("rate", DELIVERY_RATE))
+    only = asked.pop("only", ())
+    table = asked.pop("map", None)
+    search = asked.pop("search", ())
+    levels = _levels(asked)
+    tracks = asked.pop("tracks", "per-class")
     planned = PlanOptions(
-        bundle_digest=facts.digest, sound_classes=facts.sound_classes, obeys_cues=facts.obeys_cues, **asked
+        bundle_digest=facts.digest,
+        sound_classes=facts.sound_classes,
+        obeys_cues=facts.obeys_cues,
+        crosses_cuts=facts.crosses_cuts,
+        selection=Selection.parse([only] if isinstance(only, str) else only),
+        class_map=read_class_map(Path(table)) if table else NO_MAP,
+        search=tuple(Path(folder) for folder in ([search] if isinstance(search, str) else search)),
+        **asked,
     )
-    return ScoreOptions(plan=planned, bundle=facts, rate=rate)
+    return ScoreOptions(plan=planned, bundle=facts, rate=rate, levels=levels, tracks=tracks)
+
+
+def _levels(asked: dict[str, Any]) -> Any:
+    """What is asked for about levels; takes its keys out of `asked`."""
+    from v2s_plugin.levels.options import LevelOptions  # noqa: PLC0415
+
+    numbers = {name: float(asked.pop(name)) for name in ("lufs", "duck_by", "fade") if name in asked}
+    duck = asked.pop("duck", ())
+    return LevelOptions(duck=(duck,) if isinstance(duck, str) else tuple(duck), pan=asked.pop("pan", "mono"), **numbers)

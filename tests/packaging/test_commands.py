@@ -40,7 +40,7 @@ def test_the_installed_script_passes_exit_codes_on(script: Path, tmp_path: Path)
 
 
 def test_the_entry_point_returns_the_exit_code() -> None:
-    done = run_python("import sys; from v2s_plugin.cli import main; sys.exit(main())", "plan", "no.xml")
+    done = run_python("import sys; from v2s_plugin.cli import main; sys.exit(main())", "plan", "no.txt")
     assert (done.returncode, done.stdout) == (2, "")
     done = run_python("import sys; from v2s_plugin.cli import main; sys.exit(main())", "--version")
     assert (done.returncode, done.stdout) == (0, f"v2s {__version__}\n")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.media import make_clip
+from tests.plugin.cuts import clip, save, span, timeline, track
 from tests.plugin.processes import ROOT
 
 
@@ -67,12 +69,26 @@ def test_unpacked_it_runs_from_there_and_otio_finds_it(site: Path) -> None:
         "import sys, v2s_plugin, v2s_engine; print(v2s_plugin.__file__)\n"
         "from v2s_plugin.cli import main; assert main(['--version']) == 0\n"
         "import opentimelineio as otio\n"
-        "scripts = otio.plugins.ActiveManifest().hook_scripts\n"
-        "print(sorted({s.module().__file__ for s in scripts if s.name == 'v2s_generate'})[0])"
+        "found = otio.plugins.ActiveManifest()\n"
+        "print(next(s.module().__file__ for s in found.hook_scripts if s.name == 'v2s_generate'))\n"
+        "print(next(s.module().__file__ for s in found.media_linkers if s.name == 'v2s_relink'))"
     )
     done = run_installed(site, code)
     assert done.returncode == 0, done.stderr
-    package, version, hook = done.stdout.splitlines()
+    package, version, hook, linker = done.stdout.splitlines()
     assert Path(package) == site / "v2s_plugin" / "__init__.py"
     assert version.startswith("v2s ")
-    assert Path(hook).name == "otio_adapter.py"
+    assert Path(hook) == site / "v2s_plugin" / "otio_adapter.py"
+    assert Path(linker) == site / "v2s_plugin" / "otio_linker.py"
+
+
+def test_unpacked_it_relinks_for_otioconvert(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "rushes").mkdir()
+    make_clip(tmp_path / "rushes" / "a.mp4", frames=24, width=64, height=64)
+    cut = save(timeline(track(clip("a", "/gone/a.mp4", source=span(0, 24, 24)))), tmp_path / "cut.otio")
+    out = tmp_path / "out.otio"
+    arguments = ["-i", str(cut), "-o", str(out), "-m", "v2s_relink", "-M", f"search={tmp_path / 'rushes'}"]
+    code = f"import sys; sys.argv[1:] = {arguments!r}; from opentimelineio.console.otioconvert import main; main()"
+    done = run_installed(site, code)
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path / "rushes" / "a.mp4") in out.read_text()

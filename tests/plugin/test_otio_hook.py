@@ -32,7 +32,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> ClickSource:
 def paths_absolute(path: Path) -> dict[str, object]:
     """A manifest with its paths counted from where it lies, as OpenTimelineIO does."""
     manifest = json.loads(path.read_text())
-    for script in manifest["hook_scripts"]:
+    for script in manifest["hook_scripts"] + manifest["media_linkers"]:
         script["filepath"] = str((path.parent / script["filepath"]).resolve())
         assert Path(script["filepath"]).is_file()
     return dict(manifest)
@@ -45,32 +45,68 @@ def test_the_two_manifests_say_the_same() -> None:
 LIST = """
 import opentimelineio as otio, sys
 manifest = otio.plugins.ActiveManifest()
-print([script.name for script in manifest.hook_scripts], list(otio.hooks.scripts_attached_to("v2s_generate")))
+print(sorted({each.name for each in manifest.hook_scripts}), sorted({each.name for each in manifest.media_linkers}))
+print({hook: set(otio.hooks.scripts_attached_to(hook)) for hook in ("v2s_generate", "pre_adapter_write")})
 cut = otio.adapters.read_from_file(sys.argv[1])
 before = cut.to_json_string()
 out = otio.hooks.run("v2s_generate", cut, {"other": 1})
 print(out.to_json_string() == before, otio.hooks.run("v2s_generate", cut).to_json_string() == before)
 otio.adapters.write_to_file(cut, sys.argv[1] + ".copy.otio")
-print([name for name in ("numpy", "av", "onnxruntime", "numba", "torch") if name in sys.modules])
+print(otio.adapters.read_from_file(sys.argv[1] + ".copy.otio").to_json_string() == before)
+print([name for name in ("numpy", "av", "onnxruntime", "numba", "torch", "v2s_engine") if name in sys.modules])
+"""
+LISTED = [
+    "['v2s_generate'] ['v2s_relink']",
+    "{'v2s_generate': {'v2s_generate'}, 'pre_adapter_write': {'v2s_generate'}}",
+    "True True",
+    "True",
+    "[]",
+]
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> str:
+    """A folder on Python's path in which V2S is installed as far as its entry point goes."""
+    facts = tmp_path / "site" / "v2s_probe-1.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: v2s-probe\nVersion: 1\n")
+    (facts / "entry_points.txt").write_text("[opentimelineio.plugins]\nv2s = v2s_plugin\n")
+    return f"import sys; sys.path.insert(0, {str(facts.parent)!r})\n"
+
+
+def test_otio_finds_us_by_the_checkouts_manifest_and_we_are_idle(cut: Path) -> None:
+    done = run_python(LIST, str(cut), OTIO_PLUGIN_MANIFEST_PATH=str(MANIFEST), OTIO_DISABLE_ENTRYPOINTS_PLUGINS="1")
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == LISTED
+
+
+def test_otio_finds_us_by_entry_point(cut: Path, installed: str) -> None:
+    done = run_python(installed + LIST, str(cut), OTIO_PLUGIN_MANIFEST_PATH="")
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == LISTED
+
+
+def test_found_both_ways_we_are_idle_too(cut: Path, installed: str) -> None:
+    both = LIST + "print(len(otio.hooks.scripts_attached_to('pre_adapter_write')) >= 2)"
+    done = run_python(installed + both, str(cut), OTIO_PLUGIN_MANIFEST_PATH=str(MANIFEST))
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [*LISTED, "True"]
+
+
+INFO = """
+import sys
+sys.modules.update(dict.fromkeys(sys.argv.pop().split(",")))  # as if these were not installed
+from opentimelineio.console.otiopluginfo import main
+main()
 """
 
 
-def test_otio_finds_the_hook_by_the_checkouts_manifest_and_it_is_idle(cut: Path) -> None:
-    done = run_python(LIST, str(cut), OTIO_PLUGIN_MANIFEST_PATH=str(MANIFEST), OTIO_DISABLE_ENTRYPOINTS_PLUGINS="1")
-    assert done.stderr == ""
-    assert done.stdout.splitlines() == ["['v2s_generate'] ['v2s_generate']", "True True", "[]"]
-
-
-def test_otio_finds_the_hook_by_entry_point(cut: Path, tmp_path: Path) -> None:
-    installed = tmp_path / "site" / "v2s_probe-1.dist-info"
-    installed.mkdir(parents=True)
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: v2s-probe\nVersion: 1\n")
-    (installed / "entry_points.txt").write_text("[opentimelineio.plugins]\nv2s = v2s_plugin\n")
-    code = f"import sys; sys.path.insert(0, {str(installed.parent)!r})\n" + LIST
-    done = run_python(code, str(cut), OTIO_PLUGIN_MANIFEST_PATH="")
-    assert done.stderr == ""
-    assert done.stdout.splitlines()[0].count("v2s_generate") >= 2
-    assert done.stdout.splitlines()[1:] == ["True True", "[]"]
+@pytest.mark.parametrize("missing", ["none", "numpy,av,v2s_engine,v2s_plugin.scoring"])
+def test_otiopluginfo_lists_us_whatever_else_is_installed(missing: str) -> None:
+    done = run_python(INFO, missing, OTIO_PLUGIN_MANIFEST_PATH=str(MANIFEST))
+    assert done.returncode == 0, done.stderr
+    assert "v2s_generate" in done.stdout
+    assert "v2s_relink" in done.stdout
 
 
 def test_the_hook_scores_in_memory_where_it_is_asked_to(cut: Path, source: ClickSource) -> None:
@@ -80,6 +116,15 @@ def test_the_hook_scores_in_memory_where_it_is_asked_to(cut: Path, source: Click
     assert len(names_in(cut.parent / "sounds")) == 2
     assert wanted["v2s"]["sound"] == "dog"
     assert names_in(cut.parent) == ["a.mp4", "cut.otio", "sounds"]
+
+
+def test_the_hook_takes_a_selection_and_a_map(cut: Path, source: ClickSource) -> None:
+    (cut.parent / "classes.csv").write_text("a,drum\n")
+    wanted = {"media_folder": str(cut.parent / "sounds"), "map": str(cut.parent / "classes.csv")}
+    result = otio_adapter.hook_function(load(cut), {"v2s": wanted | {"only": "track=V1"}})
+    assert [each.name for each in result.tracks] == ["V1", "V2S drum"]
+    with pytest.raises(UsageError, match="--only clip=x fits no clip"):
+        otio_adapter.hook_function(load(cut), {"v2s": wanted | {"only": ["track=V1", "clip=x"]}})
 
 
 def test_running_twice_makes_nothing_twice(cut: Path, source: ClickSource) -> None:
@@ -107,6 +152,8 @@ def test_without_its_key_anything_comes_back_as_it_was(cut: Path) -> None:
     [
         (timeline(), {"media_folder": "/x", "sond": "dog"}, "unknown key sond for v2s_generate; known: media_folder"),
         (timeline(), {"sound": "dog"}, '"media_folder"'),
+        (timeline(), {"media_folder": "/x", "only": "V1"}, "--only V1 is not understood"),
+        (timeline(), {"media_folder": "/x", "map": "/gone.csv"}, "cannot read the map"),
         (track(), {"media_folder": "/x"}, "scores a Timeline; got a Track"),
         (timeline(), {"media_folder": "/x", "sound": "cat"}, "no sound class 'cat'"),
     ],
@@ -132,3 +179,14 @@ except ImportError as error:
 """
     done = run_python(code)
     assert "install V2S in the Python that runs it (pip install v2s)" in done.stdout
+
+
+def test_the_hook_knows_every_option_that_decides_what_is_heard() -> None:
+    import typer.main
+
+    from v2s_plugin import cli
+
+    command = typer.main.get_command(cli.app).commands["generate"]  # type: ignore[attr-defined]
+    flags = {flag[2:].replace("-", "_") for option in command.params for flag in option.opts if flag.startswith("--")}
+    of_files = {"output", "in_place", "force", "format", "edl_rate", "prune", "json", "help"}
+    assert flags - of_files == set(otio_adapter.KNOWN_KEYS) - {"media_folder", "timeline_folder"}

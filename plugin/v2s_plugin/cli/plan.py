@@ -5,8 +5,14 @@ from __future__ import annotations
 from v2s_engine.bundle import DEFAULT_BUNDLE
 from v2s_plugin.cli.options import (
     BundleOption,
+    CarryOption,
+    CoveredOption,
+    EdlRateOption,
     ExistingOption,
     JsonOption,
+    MapOption,
+    OnlyOption,
+    SearchOption,
     SoundForceOption,
     SoundOption,
     TimelineArgument,
@@ -20,18 +26,27 @@ def plan_command(
     sound_force: SoundForceOption = None,
     bundle: BundleOption = DEFAULT_BUNDLE,
     existing: ExistingOption = "skip",
+    covered: CoveredOption = "skip",
+    carry: CarryOption = False,
+    only: OnlyOption = None,
+    class_map: MapOption = None,
+    search: SearchOption = None,
+    edl_rate: EdlRateOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Show what would be done, and what cannot and why.
 
     Writes nothing. Takes the options of `v2s generate` that decide what is sounded.
     """
-    from v2s_plugin.cli.answers import answer_json, counted, exit_code, job_answer, skip_answer
+    from v2s_plugin.class_map import NO_MAP, read_class_map
+    from v2s_plugin.cli.answers import answer_json, counted, exit_code, job_answer, relink_answer, skip_answer
+    from v2s_plugin.cli.talk import say
     from v2s_plugin.engine import open_bundle
+    from v2s_plugin.formats.reading import ReadOptions
     from v2s_plugin.jobs import PlanOptions, plan
-    from v2s_plugin.timeline import read_timeline
+    from v2s_plugin.selection import Selection
+    from v2s_plugin.timeline import open_timeline
 
-    cut = read_timeline(timeline)
     _, facts = open_bundle(bundle)
     options = PlanOptions(
         bundle_digest=facts.digest,
@@ -40,21 +55,37 @@ def plan_command(
         sound=sound,
         sound_force=sound_force,
         existing=existing,
+        covered=covered,
+        carry=carry,
+        crosses_cuts=facts.crosses_cuts,
+        selection=Selection.parse(only or ()),
+        class_map=read_class_map(class_map) if class_map else NO_MAP,
+        search=tuple(search or ()),
     )
-    found = plan(cut, timeline.absolute().parent, options)
+    with open_timeline(timeline, ReadOptions(edl_rate)) as cut:
+        found = plan(cut.timeline, cut.folder, options)
     if as_json:
         answer_json(
             {
                 "bundle": facts.name,
                 "jobs": [job_answer(job) for job in found.jobs],
                 "skips": [skip_answer(skip) for skip in found.skips],
+                "unselected": list(found.unselected),
+                "relinked": [relink_answer(each) for each in found.relinked],
+                "warnings": list(found.warnings),
             }
         )
         return exit_code(found.skips)
+    for relinked in found.relinked:
+        say(f"relinked: {relinked}")
+    for warning in found.warnings:
+        say(f"warning: {warning}")
     for job in found.jobs:
         cues = f", {counted(len(job.cues), 'cue')}" if job.cues else ""
-        print(f"{job.where}: {job.label}: {job.sound_class}, {float(job.duration):.3f} s{cues}")
+        goes_on = ", goes on from the clip before" if job.joins[0] else ""
+        print(f"{job.where}: {job.label}: {job.sound_class}, {float(job.duration):.3f} s{cues}{goes_on}")
     for skip in found.skips:
         print(f"{skip.where}: {skip.label}: skipped: {skip.reason}; {skip.advice}")
-    print(f"{counted(len(found.jobs), 'sound')}, {len(found.skips)} skipped")
+    left_out = f", {counted(len(found.unselected), 'clip')} not selected" if found.unselected else ""
+    print(f"{counted(len(found.jobs), 'sound')}, {len(found.skips)} skipped{left_out}")
     return exit_code(found.skips)
