@@ -173,19 +173,20 @@ def resample(samples: NDArray[np.float32], rate_in: int, rate_out: int) -> NDArr
 
 
 def write_wav(path: Path, samples: NDArray[np.float32], rate: int = DELIVERY_RATE) -> None:
-    """Write mono samples `[L]` as a 24-bit WAV without any other chunk (no timecode: hosts misplace those).
+    """Write mono samples `[L]`, or those of several channels `[C, L]`, as a 24-bit WAV.
 
-    Samples beyond full scale raise `UsageError`: the caller decides on a gain. A disk that cannot take the file raises
-    `OutputError` and leaves nothing behind.
+    Without any other chunk (no timecode: hosts misplace those). Samples beyond full scale raise `UsageError`: the
+    caller decides on a gain. A disk that cannot take the file raises `OutputError` and leaves nothing behind.
     """
     peak = float(np.max(np.abs(samples), initial=0.0))
     if peak > 1.0:
         raise UsageError(f"{path.name} would clip: peak {peak:.3f}, at most 1 is wanted; turn it down first")
     values = np.rint(samples.astype(np.float64) * (2**23 - 1)).astype("<i4")
-    packed = values.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    channels = 1 if samples.ndim == 1 else len(samples)
+    packed = np.ascontiguousarray(values.T).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
     try:
         with path.open("wb") as raw, wave.open(raw, "wb") as file:
-            file.setnchannels(1)
+            file.setnchannels(channels)
             file.setsampwidth(3)
             file.setframerate(rate)
             file.writeframes(packed)
