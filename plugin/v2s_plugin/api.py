@@ -8,6 +8,7 @@ print(result.output, [take.path for sound in result.scored for take in sound.tak
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +16,13 @@ from v2s_engine.bundle import DEFAULT_BUNDLE
 from v2s_engine.grid import DELIVERY_RATE
 from v2s_engine.progress import Progress
 from v2s_plugin import engine
+from v2s_plugin.class_map import NO_MAP, read_class_map
+from v2s_plugin.formats.reading import ReadOptions
 from v2s_plugin.jobs import PlanOptions
+from v2s_plugin.levels.options import LevelOptions
 from v2s_plugin.scoring import ScoreOptions, ScoreResult, score_file
+from v2s_plugin.selection import Selection
+from v2s_plugin.take_files import TakesAnswer, add_in_file, choose_in_file, takes_of_file
 
 
 def score(
@@ -31,8 +37,22 @@ def score(
     device: str = "auto",
     rate: int = DELIVERY_RATE,
     existing: str = "skip",
+    covered: str = "skip",
+    carry: bool = False,
+    only: Sequence[str] = (),
+    class_map: str | Path | None = None,
+    search: Sequence[str | Path] = (),
+    lufs: float | None = None,
+    duck: Sequence[str] = (),
+    duck_by: float | None = None,
+    pan: str = "mono",
+    fade: float | None = None,
     in_place: bool = False,
     force: bool = False,
+    tracks: str = "per-class",
+    prune: bool = False,
+    format: str | None = None,
+    edl_rate: str | None = None,
     progress: Progress | None = None,
 ) -> ScoreResult:
     """Put sound under the pictures of a timeline file; the options are those of `v2s generate`.
@@ -52,11 +72,54 @@ def score(
             seed=seed,
             takes=takes,
             existing=existing,
+            covered=covered,
+            carry=carry,
+            crosses_cuts=facts.crosses_cuts,
+            selection=Selection.parse(only),
+            class_map=read_class_map(Path(class_map)) if class_map is not None else NO_MAP,
+            search=tuple(Path(folder) for folder in search),
         ),
         bundle=facts,
         output=Path(output) if output is not None else None,
         rate=rate,
+        levels=LevelOptions(lufs=lufs, duck=tuple(duck), duck_by=duck_by, pan=pan, fade=fade),
         in_place=in_place,
         force=force,
+        tracks=tracks,
+        prune=prune,
+        format=format,
+        read=ReadOptions(edl_rate),
     )
     return score_file(Path(timeline), options, partial(engine.open_pipeline, model, device), progress)
+
+
+def list_takes(timeline: str | Path, clips: Sequence[str] = ()) -> TakesAnswer:
+    """The sounds on a scored timeline and their takes, as `v2s takes` lists them.
+
+    `clips` are names, numbers of the list or globs; without any, all. Raises `UsageError` for one that means no sound,
+    `TimelineError` for a timeline without sounds.
+    """
+    return takes_of_file(Path(timeline), clips)
+
+
+def choose_take(timeline: str | Path, take: int, clips: Sequence[str] = ()) -> TakesAnswer:
+    """Have another take heard, as `v2s takes --choose`; the file is changed in place, with a `.bak` beside it."""
+    return choose_in_file(Path(timeline), take, clips)
+
+
+def add_takes(
+    timeline: str | Path,
+    count: int,
+    clips: Sequence[str] = (),
+    *,
+    bundle: str | None = None,
+    device: str = "auto",
+    search: Sequence[str | Path] = (),
+    progress: Progress | None = None,
+) -> TakesAnswer:
+    """Make more takes, as `v2s takes --add`; the file is changed in place, with a `.bak` beside it.
+
+    Raises `BundleError` where the bundle is not the one that made the others.
+    """
+    folders = tuple(Path(folder) for folder in search)
+    return add_in_file(Path(timeline), count, clips, bundle=bundle, device=device, search=folders, progress=progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast, get_args
 
 from v2s_engine.errors import UsageError
-from v2s_plugin.writeback import BundleFacts
+from v2s_plugin.sound_clips import BundleFacts
 
 if TYPE_CHECKING:
     from v2s_engine.bundle import Bundle
@@ -18,7 +18,7 @@ def open_bundle(name_or_path: str) -> tuple[Bundle, BundleFacts]:
     from v2s_engine.bundle import load_bundle  # noqa: PLC0415
 
     bundle = load_bundle(name_or_path)
-    return bundle, BundleFacts(bundle.name, bundle.digest, bundle.sound_classes, bundle.obeys_cues)
+    return bundle, BundleFacts(bundle.name, bundle.digest, bundle.sound_classes, bundle.obeys_cues, bundle.crosses_cuts)
 
 
 def open_pipeline(bundle: Bundle, device: str, *, sounds: int, earlier: str | None) -> SoundPipeline:

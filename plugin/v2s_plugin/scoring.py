@@ -4,59 +4,37 @@ score_file(Path("cut.otio"), options, make_pipeline)        cut_scored.otio and 
 
 timeline ── plan ──> clip jobs ──┬─ takes of an earlier run that still fit ──┬──> WAVs ── write back ──> timeline
                                  └─ the pipeline, for the others ────────────┘
-
-A WAV is finished and written while the next sounds are sampled.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, cast, get_args
 
-from v2s_engine.errors import MediaError, TimelineError, UsageError, V2SError
+from v2s_engine.errors import UsageError, V2SError
 from v2s_engine.grid import DELIVERY_RATE
 from v2s_engine.progress import Progress
-from v2s_plugin.clip_job import ClipJob
-from v2s_plugin.deliveries import Deliveries
-from v2s_plugin.jobs import Plan, PlanOptions, Skip, plan
-from v2s_plugin.media import find_on_disk, is_absolute_url, style_of_urls
+from v2s_plugin.edits import StandingSound
+from v2s_plugin.formats.reading import NOTHING_MORE, ReadOptions
+from v2s_plugin.jobs import PlanOptions, Skip, plan
+from v2s_plugin.levels.options import AS_THEY_ARE, LevelOptions
+from v2s_plugin.making import MakeSource, make_missing, takes_still_good
+from v2s_plugin.media import is_absolute_url, style_of_urls
 from v2s_plugin.media_library import Probe
-from v2s_plugin.ours import devices_of, is_ours, our_clips
+from v2s_plugin.ours import foreign_urls
 from v2s_plugin.outputs import clear_drafts, only_run
-from v2s_plugin.placement import Obstacle
-from v2s_plugin.sound_files import SoundFolder
-from v2s_plugin.timeline import destination, read_timeline
-from v2s_plugin.writeback import BundleFacts, ScoredJob, TakeFile, with_sound_tracks
+from v2s_plugin.prune import delete, find_orphans
+from v2s_plugin.relink import Relinked
+from v2s_plugin.selection import EVERYTHING
+from v2s_plugin.sound_clips import BundleFacts, ClipStyle
+from v2s_plugin.sound_files import RATES, SoundFolder
+from v2s_plugin.takes import ScoredJob, known_takes, usual_device
+from v2s_plugin.timeline import Destination, destination, open_timeline
+from v2s_plugin.writeback import Tracks, with_sound_tracks
 
 if TYPE_CHECKING:
-    from v2s_engine.pipeline import SoundFailure, SoundRequest, SoundTake
     from v2s_engine.sampling.choose import Choice
-
-RATES = (44_100, 48_000, 96_000)
-
-
-class SoundSource(Protocol):
-    """What makes sounds: the engine's `SoundPipeline`, or a stand-in."""
-
-    @property
-    def choice(self) -> Choice:
-        """What the sounds are made on, and why."""
-
-    def generate(
-        self, requests: Sequence[SoundRequest], progress: Progress | None = None
-    ) -> Iterator[SoundTake | SoundFailure]:
-        """Every take of every request, each as soon as it is finished."""
-
-
-class MakeSource(Protocol):
-    """Opens the sound source; called only where there is something to make."""
-
-    def __call__(self, *, sounds: int, earlier: str | None) -> SoundSource:
-        """A source for so many takes, beside others that were made on the device `earlier` (None: there are none)."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +51,22 @@ class ScoreOptions:
     """Replace the input, and keep what it was as `cut.otio.bak`."""
     force: bool = False
     """Replace an output that exists."""
+    format: str | None = None
+    """Name of the output's format; None: as the suffix of `output` says, else the input's own if it can be written."""
+    read: ReadOptions = NOTHING_MORE
+    """What the input does not say itself."""
+    levels: LevelOptions = AS_THEY_ARE
+    """How loud the sounds are and where they stand; by default as they are, in mono."""
+    tracks: str = "per-class"
+    """Whether each sound class has tracks of its own: one of `Tracks`."""
+    prune: bool = False
+    """Delete the WAVs in the media folder that nothing uses any more."""
 
     def __post_init__(self) -> None:
         if self.rate not in RATES:
             raise UsageError(f"a sample rate must be one of {', '.join(map(str, RATES))}; got {self.rate}")
+        if self.tracks not in get_args(Tracks):
+            raise UsageError(f"tracks must be one of {', '.join(get_args(Tracks))}; got {self.tracks!r}")
 
 
 @dataclass(frozen=True)
@@ -94,6 +84,16 @@ class ScoreResult:
     output: Path | None = None
     """The file written; None for a timeline scored in memory."""
     warnings: tuple[str, ...] = ()
+    relinked: tuple[Relinked, ...] = ()
+    """Media that were found in the folders to search."""
+    unselected: tuple[str, ...] = ()
+    """Name and place of each clip that `--only` left out."""
+    dropped: tuple[StandingSound, ...] = ()
+    """Sounds of an earlier run that are not on the timeline any more: no clip shows their stretch of picture."""
+    orphans: tuple[Path, ...] = ()
+    """WAVs in the media folder that nothing uses any more."""
+    pruned: bool = False
+    """Whether the orphans were deleted."""
 
     @property
     def device_name(self) -> str | None:
@@ -144,27 +144,44 @@ def score_file(
     raises (`BundleError`, `DeviceError`).
     """
     progress = progress or Progress()
-    timeline = read_timeline(source)
-    target = destination(source, options.output, ending="_scored", in_place=options.in_place, force=options.force)
-    output = target.path
-    sounds = SoundFolder(output.with_suffix(".media"), options.rate)
-    with only_run(output):
-        clear_drafts(sounds.path)
-        result = score_timeline(
-            timeline,
-            options,
-            make_source,
-            folder=source.absolute().parent,
-            sounds=sounds,
-            progress=progress,
-            timeline_folder=output.parent,
-            earlier=_read_earlier(output),
-            probe=probe,
+    with open_timeline(source, options.read) as cut:
+        target = destination(
+            source,
+            options.output,
+            ending="_scored",
+            in_place=options.in_place,
+            force=options.force,
+            format_name=options.format,
         )
-        progress.check()
-        target.write(result.timeline)
-    warnings = (*result.warnings, *_relative_media_warnings(timeline, source, output))
-    return replace(result, output=output, warnings=warnings)
+        target.rehearse(cut.timeline, cut.folder)
+        with only_run(target.path), target.earlier() as earlier, target.sound_folder() as media:
+            clear_drafts(media)
+            result = score_timeline(
+                cut.timeline,
+                options,
+                make_source,
+                folder=cut.folder,
+                sounds=SoundFolder(media, options.rate),
+                progress=progress,
+                timeline_folder=media.parent,
+                earlier=earlier.timeline if earlier else None,
+                earlier_folder=earlier.folder if earlier else None,
+                probe=probe,
+            )
+            progress.check()
+            lost = target.write(result.timeline, sounds=media, cut=cut, earlier=earlier)
+            # A bundle takes in what it needs; nothing stays beside it.
+            orphans = () if target.format.is_bundle else find_orphans(media, (cut.timeline, result.timeline))
+            if options.prune:
+                delete(orphans)
+        misled = () if target.format.name != "otio" else _relative_media_warnings(cut.timeline, source, target.path)
+    return replace(
+        _as_written(result, target),
+        output=target.path,
+        warnings=(*result.warnings, *lost, *misled),
+        orphans=orphans,
+        pruned=options.prune,
+    )
 
 
 def score_timeline(
@@ -177,25 +194,31 @@ def score_timeline(
     progress: Progress,
     timeline_folder: Path | None = None,
     earlier: Any = None,
+    earlier_folder: Path | None = None,
     probe: Probe | None = None,
 ) -> ScoreResult:
     """Score a timeline in memory; the WAVs go to `sounds`.
 
     `folder` is where the timeline lies, `timeline_folder` where the result will lie (by default the same): relative
-    media count from there. Takes that stand on the timeline, or on `earlier` (one that lies there), are used again.
+    media count from there. Takes that stand on the timeline, or on `earlier` (one that lies there, or in
+    `earlier_folder`), are used again.
     Raises as `score_file`.
     """
     target = timeline_folder or folder
+    if options.levels.duck:
+        from v2s_plugin.levels.ducking import duck_tracks  # noqa: PLC0415  (as below)
+
+        duck_tracks(timeline, options.levels.duck)  # a track that is not there is told before anything is made
     todo = plan(timeline, folder, options.plan, probe=probe)
     if not todo.jobs:
         raise NothingToScoreError(todo.skips)
     sounds.prepare()
-    known = _known_takes(timeline, folder)
+    known = known_takes(timeline, folder)
     if earlier is not None:
-        known |= _known_takes(earlier, target)
-    takes = [_takes_still_good(job, sounds, known) for job in todo.jobs]
-    device = _usual_device([timeline, earlier], options.bundle.digest)
-    choice, failed = _make_missing(todo, takes, sounds, make_source, earlier=device, progress=progress)
+        known |= known_takes(earlier, earlier_folder or target)
+    takes = [takes_still_good(job, sounds, known) for job in todo.jobs]
+    device = usual_device([timeline, earlier], options.bundle.digest)
+    choice, failed = make_missing(todo.jobs, takes, sounds, make_source, earlier=device, progress=progress)
     skips = (*todo.skips, *failed.values())
     scored = tuple(
         ScoredJob(job, tuple(takes[index][number] for number in sorted(takes[index])))
@@ -204,161 +227,58 @@ def score_timeline(
     )
     if not scored:
         raise NothingToScoreError(skips)
-    style = style_of_urls(_foreign_urls(timeline))
-    result = with_sound_tracks(timeline, scored, options.bundle, style=style, folder=target, earlier=earlier)
-    warnings = choice.warnings if choice else ()
-    return ScoreResult(result, scored, skips, sounds.path, options.bundle.name, choice, warnings=warnings)
-
-
-@dataclass(frozen=True)
-class _Making:
-    """What one request is made for."""
-
-    jobs: tuple[int, ...]
-    """Indices of the plan's jobs that sound the same: one and the same stretch of one file, used several times."""
-    request: SoundRequest
-
-
-def _make_missing(
-    todo: Plan,
-    takes: Sequence[dict[int, TakeFile]],
-    sounds: SoundFolder,
-    make_source: MakeSource,
-    *,
-    earlier: str | None,
-    progress: Progress,
-) -> tuple[Choice | None, dict[int, Skip]]:
-    """Have every take made that is not in `takes` (one dictionary a job), and put it there.
-
-    `earlier` is the device that made those. Returns the choice of a device (None where nothing was missing) and what
-    failed, by job.
-    """
-    from v2s_engine.pipeline import SoundFailure  # noqa: PLC0415  (the whole engine: only where sound is made)
-
-    making = {each.request: each.jobs for each in _find_missing(todo, takes)}
-    failed: dict[int, Skip] = {}
-    if not making:
-        return None, failed
-    total = sum(len(request.takes) for request in making)
-    source = make_source(sounds=total, earlier=earlier)
-    done = 0
-
-    def count(outcomes: int, label: str) -> None:
-        nonlocal done
-        done += outcomes
-        progress.step("write", done, total, label)
-
-    def deliver(made: SoundTake) -> None:
-        for index in making[made.request]:
-            if made.take not in takes[index]:
-                job, device = todo.jobs[index], source.choice.device
-                takes[index][made.take] = sounds.deliver(job, made.take, made.samples, device)
-        count(1, made.request.label)
-
-    with Deliveries() as deliveries:
-        for outcome in source.generate(tuple(making), progress):
-            if isinstance(outcome, SoundFailure):
-                why = Obstacle.of_error(outcome.error)
-                for index in making[outcome.request]:
-                    job = todo.jobs[index]
-                    failed[index] = Skip(job.label, job.where, why.reason, why.advice)
-                deliveries.submit(partial(count, len(outcome.request.takes), outcome.request.label))
-            else:
-                deliveries.submit(partial(deliver, outcome))
-            progress.check()
-    return source.choice, failed
-
-
-def _usual_device(timelines: Sequence[Any], bundle_digest: str) -> str | None:
-    """The device on which most takes that stand on some timelines were made with this bundle; None where none says."""
-    devices = Counter(
-        device
-        for timeline in timelines
-        if timeline is not None
-        for clip in our_clips(timeline)
-        if clip.metadata["v2s"].get("bundle_digest") == bundle_digest
-        for device in devices_of(clip)
+    style = style_of_urls(foreign_urls(timeline))
+    written = with_sound_tracks(
+        timeline,
+        scored,
+        ClipStyle(options.bundle, style, target, options.plan.seed),
+        tracks=cast("Tracks", options.tracks),
+        earlier=earlier,
+        unselected=None if options.plan.selection == EVERYTHING else todo.unselected_jobs,
     )
-    return max(sorted(devices), key=lambda device: devices[device], default=None)
+    warnings = (*todo.warnings, *(choice.warnings if choice else ()))
+    if options.levels.asked:
+        from v2s_plugin.levels.mixing import mix  # noqa: PLC0415  (NumPy and FFmpeg: only where levels are asked for)
+
+        mixed = mix(
+            written.timeline,
+            scored,
+            options.levels,
+            sounds,
+            folder=folder,
+            timeline_folder=target,
+            style=style,
+            progress=progress,
+        )
+        scored, warnings = mixed.scored, (*warnings, *mixed.warnings)
+    return ScoreResult(
+        written.timeline,
+        scored,
+        skips,
+        sounds.path,
+        options.bundle.name,
+        choice,
+        warnings=warnings,
+        relinked=todo.relinked,
+        unselected=todo.unselected,
+        dropped=written.dropped,
+    )
 
 
-def _find_missing(todo: Plan, takes: Sequence[dict[int, TakeFile]]) -> Iterator[_Making]:
-    from v2s_engine.pipeline import SoundRequest  # noqa: PLC0415  (as above)
-
-    same: dict[str, list[int]] = {}
-    for index, job in enumerate(todo.jobs):
-        same.setdefault(job.key, []).append(index)
-    for indices in same.values():
-        job = todo.jobs[indices[0]]
-        wanted = range(1, job.takes + 1)
-        missing = tuple(take for take in wanted if any(take not in takes[index] for index in indices))
-        if missing:
-            request = SoundRequest(
-                media=job.media,
-                picture_times=job.picture_times,
-                length=job.length,
-                sound_class=job.sound_class,
-                seed=job.seed,
-                takes=missing,
-                cues=job.cues,
-                label=job.label,
-            )
-            yield _Making(tuple(indices), request)
-
-
-def _takes_still_good(job: ClipJob, sounds: SoundFolder, known: dict[str, dict[int, TakeFile]]) -> dict[int, TakeFile]:
-    """The takes of earlier runs that serve this job, by number; also beyond those asked for now: none is lost."""
-    reused = (sounds.reuse(job, take) for take in known.get(job.key, {}).values())
-    return {take.take: take for take in reused if take is not None}
-
-
-def _known_takes(timeline: Any, folder: Path) -> dict[str, dict[int, TakeFile]]:
-    """The takes that stand on a timeline in `folder`, by job key and number. What was tampered with is left out."""
-    known: dict[str, dict[int, TakeFile]] = {}
-    for clip in our_clips(timeline):
-        facts = clip.metadata["v2s"]
-        for name, reference in clip.media_references().items():
-            try:
-                fact = facts["takes"][name]
-                take = TakeFile(
-                    take=int(fact["take"]),
-                    path=find_on_disk(reference.target_url, folder),
-                    sha256=str(fact["sha256"]),
-                    length=int(fact["length"]),
-                    rate=int(fact["rate"]),
-                    gain_db=float(fact["gain_db"]),
-                    device=str(fact.get("device", "")),
-                )
-            except (MediaError, KeyError, TypeError, ValueError, AttributeError):
-                continue
-            known.setdefault(str(facts["key"]), {})[take.take] = take
-    return known
-
-
-def _read_earlier(output: Path) -> Any:
-    """The timeline that stands where the result will go; None where there is none that can be read."""
-    try:
-        return read_timeline(output)
-    except TimelineError:
-        return None
-
-
-def _foreign_urls(timeline: Any) -> list[str]:
-    """Every `target_url` that is not ours."""
-    return [
-        url
-        for clip in timeline.find_clips()
-        if not is_ours(clip)
-        for reference in clip.media_references().values()
-        if (url := getattr(reference, "target_url", None))
-    ]
+def _as_written(result: ScoreResult, target: Destination) -> ScoreResult:
+    """The result with the places at which its sounds lie now: those of a bundle are inside it."""
+    scored = tuple(
+        replace(sound, takes=tuple(replace(take, path=target.place_of(take.path)) for take in sound.takes))
+        for sound in result.scored
+    )
+    return replace(result, scored=scored, media_folder=target.place_of(result.media_folder / "x").parent)
 
 
 def _relative_media_warnings(timeline: Any, source: Path, output: Path) -> tuple[str, ...]:
     """Existing `target_url`s are never changed, so relative ones only hold beside the input."""
     if output.parent.resolve() == source.resolve().parent:
         return ()
-    count = sum(not is_absolute_url(url) for url in _foreign_urls(timeline))
+    count = sum(not is_absolute_url(url) for url in foreign_urls(timeline))
     if not count:
         return ()
     return (

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,14 @@ from v2s_engine.digest import file_digest
 from v2s_engine.errors import OutputError
 from v2s_plugin.clip_job import ClipJob
 from v2s_plugin.outputs import draft_of, settle
-from v2s_plugin.writeback import TakeFile
+from v2s_plugin.takes import TakeFile
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+RATES = (44_100, 48_000, 96_000)
+"""Samples per second that a file may have."""
 
 PEAK_DBFS = -1.0
 """The loudest sample a delivered take may have. Louder takes are turned down as a whole; nothing is normalised."""
@@ -53,15 +57,30 @@ class SoundFolder:
 
         Raises `OutputError` where the disk does not take it; nothing half-written stays.
         """
+        return self.deliver_scene((job,), take, samples, device)[0]
+
+    def deliver_scene(
+        self, scene: Sequence[ClipJob], take: int, samples: NDArray[np.float32], device: str = ""
+    ) -> list[TakeFile]:
+        """Write one take of a sound that goes on over jobs which touch, a WAV for each; given as for `deliver`.
+
+        It is finished as a whole and cut at the timeline's samples: the WAVs in a row are the whole again, with one
+        gain. Raises as `deliver`.
+        """
         from v2s_engine.audio import finish, write_wav  # noqa: PLC0415  (NumPy and FFmpeg: only where sound is made)
 
-        length = job.delivered_length(self.rate)
-        finished = finish(samples, length, self.rate)
+        lengths = [job.delivered_length(self.rate) for job in scene]
+        finished = finish(samples, sum(lengths), self.rate)
         gain_db = _safe_gain_db(float(abs(finished).max()))
         if gain_db:
             finished = finished * 10 ** (gain_db / 20)
-        path, digest = self._keep(_stem(job, take), lambda draft: write_wav(draft, finished, self.rate))
-        return TakeFile(take, path, digest, length, self.rate, gain_db, device=device)
+        files, start = [], 0
+        for job, length in zip(scene, lengths, strict=True):
+            piece = finished[start : start + length]
+            path, digest = self._keep(_stem(job, take), partial(write_wav, samples=piece, rate=self.rate))
+            files.append(TakeFile(take, path, digest, length, self.rate, gain_db, device=device))
+            start += length
+        return files
 
     def reuse(self, job: ClipJob, known: TakeFile) -> TakeFile | None:
         """The take as an earlier run left it, copied here if it lies elsewhere; None where it does not serve.
@@ -76,6 +95,17 @@ class SoundFolder:
         if path.parent.resolve() != self.path.resolve():
             path, _ = self._keep(_stem(job, known.take), lambda draft: _copy(known.path, draft))
         return replace(known, path=path, reused=True)
+
+    def deliver_mix(self, plain: TakeFile, samples: NDArray[np.float32]) -> TakeFile:
+        """Write what was mixed from a plain take: mono `[L]` or several channels `[C, L]`, as long as that.
+
+        Raises `OutputError`, and `UsageError` for samples beyond full scale.
+        """
+        from v2s_engine.audio import write_wav  # noqa: PLC0415  (as above)
+
+        stem = re.sub(rf"_{plain.sha256[: _HASH_LENGTHS[0]]}[0-9a-f]*$", "", plain.path.stem)
+        path, digest = self._keep(f"{stem}_mix", lambda draft: write_wav(draft, samples, plain.rate))
+        return replace(plain, path=path, sha256=digest, plain=plain)
 
     def _keep(self, stem: str, write: Callable[[Path], None]) -> tuple[Path, str]:
         """Have `write` write a file, and keep it under a name with its hash. Returns its path and SHA-256."""

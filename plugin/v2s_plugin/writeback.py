@@ -6,225 +6,288 @@
 
 What V2S makes is known by `metadata["v2s"]["generated"]` alone, so tracks may be renamed and moved. A track holds gaps
 and clips in the rate of the pictures: an editing program counts the same frames for both, and nothing drifts.
+
+What an editor did to our clips and tracks stays. A clip of ours on a track of somebody else's is brought up to date
+where it stands, unless its pictures have moved away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import opentimelineio as otio
 
-from v2s_engine import __version__
-from v2s_engine.grid import DELIVERY_RATE
 from v2s_plugin.clip_job import ClipJob
-from v2s_plugin.media import UrlStyle, url_like
-from v2s_plugin.ours import is_ours, our_clips
-from v2s_plugin.rates import exact_rate, exact_seconds, rational_time
+from v2s_plugin.edits import (
+    SoundPlace,
+    StandingSound,
+    is_whole,
+    kept_place,
+    match_sounds,
+    place_facts,
+    place_of,
+    standing_sounds,
+)
+from v2s_plugin.fades import fades_of
+from v2s_plugin.lanes import Lane, PlacedSound, gap_like, our_tracks, spread, standing_lanes
+from v2s_plugin.ours import facts_of, is_ours, text_of
+from v2s_plugin.rates import exact_rate
+from v2s_plugin.sound_clips import ClipStyle, new_clip, set_place, stretch_of, updated_clip
+from v2s_plugin.takes import ScoredJob
+
+Tracks = Literal["per-class", "single"]
+"""Whether each sound class has tracks of its own, or all share theirs."""
 
 
 @dataclass(frozen=True)
-class BundleFacts:
-    """What a timeline remembers of the bundle that made its sounds."""
+class WrittenBack:
+    """A timeline with sounds on it."""
 
-    name: str
-    digest: str
-    sound_classes: tuple[str, ...]
-    obeys_cues: bool = True
-    """Whether markers `v2s:cue` can be obeyed; not written to the timeline."""
+    timeline: Any
+    dropped: tuple[StandingSound, ...] = ()
+    """Sounds of an earlier run that are not on it any more: no clip shows their stretch of picture."""
 
 
 @dataclass(frozen=True)
-class TakeFile:
-    """One take as it lies on the disk."""
+class _Stand:
+    """A timeline on which sounds of an earlier run stand."""
 
-    take: int
-    """Number of the take, from 1."""
-    path: Path
-    sha256: str
-    """Of the whole file, in hex."""
-    length: int
-    """Samples at `rate`."""
-    rate: int
-    """Samples per second."""
-    gain_db: float = 0.0
-    """What the take was turned by so that it does not clip; 0 or negative."""
-    reused: bool = False
-    """Whether it was there already."""
-    device: str = ""
-    """What it was made on: `cpu`, `cuda/16`, ...; empty where an earlier version did not say."""
+    timeline: Any
+    sounds: Sequence[StandingSound]
+    same_cut: bool
+    """Whether it is the very timeline that is scored."""
+    our_tracks: frozenset[int]
+    """Indices of the tracks of ours in its stack."""
 
+    @classmethod
+    def on(cls, timeline: Any, *, same_cut: bool) -> _Stand:
+        """What stands on a timeline; None: there is none."""
+        if timeline is None:
+            return cls(None, (), same_cut, frozenset())
+        return cls(timeline, standing_sounds(timeline), same_cut, our_tracks(timeline))
 
-@dataclass(frozen=True)
-class ScoredJob:
-    """A clip job and its takes, rising by number."""
-
-    job: ClipJob
-    takes: tuple[TakeFile, ...]
+    def home_of(self, sound: StandingSound) -> int | None:
+        """The track of ours on which a sound stands; None where that is somebody else's."""
+        path = sound.index_path
+        return path[0] if len(path) == 2 and path[0] in self.our_tracks else None
 
 
 def with_sound_tracks(
     timeline: Any,
     scored: Sequence[ScoredJob],
-    bundle: BundleFacts,
+    style: ClipStyle,
     *,
-    style: UrlStyle,
-    folder: Path,
+    tracks: Tracks = "per-class",
     earlier: Any = None,
-) -> Any:
-    """A copy of `timeline` whose earlier tracks of ours are replaced by tracks with these sounds.
+    unselected: Sequence[ClipJob] | None = None,
+) -> WrittenBack:
+    """A copy of `timeline` with these sounds instead of those of an earlier run.
 
-    `folder` is where the timeline will lie, for relative `target_url`s; `style` is their form. Of a clip with the same
-    job key on `timeline`, or on `earlier` (the timeline that will be replaced), stay the chosen take and what the
-    editor put on it (effects, markers, disabled, colour).
+    Edits are looked for on `timeline`, then on `earlier` (the one that will be replaced). Where only some clips were
+    to be sounded, `unselected` are the jobs of the others: what stands there already stays.
     """
-    sources = [each for each in (earlier, timeline) if each is not None]
-    before = {str(clip.metadata["v2s"]["key"]): clip for each in sources for clip in our_clips(each)}
-    result = without_sound_tracks(timeline)
-    by_class: dict[str, list[ScoredJob]] = {}
-    for sound in sorted(scored, key=lambda sound: (sound.job.timeline_start, sound.job.index_path)):
-        by_class.setdefault(sound.job.sound_class, []).append(sound)
-    for sound_class in sorted(by_class):
-        for number, lane in enumerate(_lanes(by_class[sound_class]), start=1):
-            track = otio.schema.Track(
-                name=f"V2S {sound_class}" + (f" {number}" if number > 1 else ""),
-                kind=otio.schema.TrackKind.Audio,
-                metadata={"v2s": {"generated": True, "sound": sound_class, "version": __version__}},
-            )
-            for item in _items(lane, bundle, before, style, folder):
-                track.append(item)
-            result.tracks.append(track)
-    return result
+    result = timeline.deepcopy()
+    here, there = _Stand.on(result, same_cut=True), _Stand.on(earlier, same_cut=False)
+    stand = here if here.sounds else there  # where an editor worked last
+    writing = _Writing(timeline, stand, style, single=tracks == "single")
+    used: set[int] = set()
+    for sound, pieces, origin in _matched(scored, here, there):
+        writing.add(sound, pieces, origin)
+        used |= {id(piece) for piece in pieces}
+    left = [sound for sound in stand.sounds if id(sound) not in used]
+    if unselected is not None:
+        kept = _kept(left, [sound.job for sound in scored], unselected, same_cut=stand.same_cut)
+        writing.leave(kept)
+        left = [sound for sound in left if all(sound is not piece for piece, _ in kept)]
+    lanes = spread(writing.placed, standing_lanes(stand.timeline, single=writing.single) if stand.sounds else [])
+    _take_out(result, here.sounds, writing.stays)
+    _insert(result, lanes)
+    return WrittenBack(result, tuple(left))
 
 
 def without_sound_tracks(timeline: Any) -> Any:
     """A copy of `timeline` without what V2S made; everything else as it was.
 
-    A track of ours on which somebody put clips of their own stays with those: it is no longer ours, and gaps stand
-    where our clips stood.
+    A track of ours on which somebody put clips of their own stays with those: it is no longer ours. There, and where
+    somebody put a clip of ours on another track, gaps stand where our clips stood.
     """
     result = timeline.deepcopy()
-    for index in reversed(range(len(result.tracks))):
-        track = result.tracks[index]
-        if not (isinstance(track, otio.schema.Track) and is_ours(track)):
-            continue
-        if all(is_ours(item) or isinstance(item, otio.schema.Gap) for item in track):
-            del result.tracks[index]
-        else:
-            _leave_to_editor(track)
+    _take_out(result, standing_sounds(result), {})
     return result
 
 
-def reference_key(take: int) -> str:
-    """Key of a take among its clip's media references."""
-    return f"take {take}"
-
-
-def _lanes(sounds: Sequence[ScoredJob]) -> list[list[ScoredJob]]:
-    """Sounds, rising by start, spread over as few tracks as keep them from overlapping."""
-    lanes: list[list[ScoredJob]] = []
-    for sound in sounds:
-        for lane in lanes:
-            if lane[-1].job.timeline_end <= sound.job.timeline_start:
-                lane.append(sound)
-                break
+def _matched(
+    scored: Sequence[ScoredJob], here: _Stand, there: _Stand
+) -> Iterator[tuple[ScoredJob, list[StandingSound], _Stand]]:
+    """Every sound with the clips that stand for it: on the timeline itself, else on the one that will be replaced."""
+    jobs = [sound.job for sound in scored]
+    found = match_sounds(jobs, here.sounds)
+    others = [index for index in range(len(jobs)) if index not in found]
+    elsewhere = match_sounds([jobs[index] for index in others], there.sounds)
+    replaced = {others[index]: pieces for index, pieces in elsewhere.items()}
+    for index, sound in enumerate(scored):
+        if index in found:
+            yield sound, found[index], here
         else:
-            lanes.append([sound])
-    return lanes
+            yield sound, replaced.get(index, []), there
 
 
-def _items(
-    lane: Sequence[ScoredJob],
-    bundle: BundleFacts,
-    before: Mapping[str, Any],
-    style: UrlStyle,
-    folder: Path,
-) -> Iterator[Any]:
-    end = Fraction(0)
-    rates = [sound.job.frame_rate for sound in lane]
-    for sound in lane:
+@dataclass
+class _Writing:
+    """The sounds of a run, one after the other, and where each belongs."""
+
+    timeline: Any
+    """As it was planned."""
+    stand: _Stand
+    """The timeline whose tracks of ours are used again."""
+    style: ClipStyle
+    single: bool
+    """Whether all sounds share their tracks."""
+    placed: list[PlacedSound] = field(default_factory=list)
+    """What goes to tracks of ours."""
+    stays: dict[tuple[int, ...], Any] = field(default_factory=dict)
+    """What stays on tracks of somebody else's, by index path."""
+    _twins: Counter[tuple[str, Fraction]] = field(default_factory=Counter)
+
+    def add(self, sound: ScoredJob, pieces: Sequence[StandingSound], origin: _Stand) -> None:
+        """A sound of this run; `pieces` are what stands for it on `origin`."""
         job = sound.job
-        if job.timeline_start > end:
-            yield _gap(job.timeline_start - end, [job.frame_rate, *rates, float(DELIVERY_RATE)])
-        clip = _clip(sound, bundle, style, folder)
-        if (old := before.get(job.key)) is not None:
-            _keep_edits(clip, old)
-        yield clip
-        end = job.timeline_end
+        twin = self._twins[job.key, job.timeline_start]
+        self._twins[job.key, job.timeline_start] += 1
+        if not pieces:
+            self._place(job, new_clip(sound, self.style, twin), place_of(job))
+        for piece in pieces:
+            clip = updated_clip(piece.clip, sound, self.style, twin)
+            place = kept_place(piece, job, same_cut=origin.same_cut)
+            if origin.same_cut and origin.home_of(piece) is None and _stands_at(piece, place):
+                self.stays[piece.index_path] = clip
+                continue
+            if place != piece.place:
+                set_place(clip, place, job.frame_rate)
+            self._place(job, clip, place, piece, home=origin.home_of(piece) if origin is self.stand else None)
 
+    def leave(self, pieces: Iterable[tuple[StandingSound, SoundPlace | None]]) -> None:
+        """Sounds of an earlier run that this one leaves alone, and where they belong."""
+        for piece, place in pieces:
+            clip, home = piece.clip.deepcopy(), self.stand.home_of(piece)
+            if self.stand.same_cut and home is None:
+                self.stays[piece.index_path] = clip
+            elif place is not None:
+                rate = clip.source_range.duration.rate
+                if place != piece.place:
+                    set_place(clip, place, rate)
+                    clip.metadata["v2s"]["placed"] = place_facts(place)
+                group = "" if self.single else text_of(facts_of(clip), "sound")
+                beside = _transitions_beside(piece, ours=True)
+                self.placed.append(PlacedSound(clip, place, group, rate, home, kept=beside))
 
-def _gap(seconds: Fraction, rates: Sequence[float]) -> Any:
-    """A gap in the first of the rates in which it is a whole number of frames, else in the first of them."""
-    exact = {rate: found for rate in rates if (found := exact_rate(rate)) is not None}
-    rate = next((rate for rate in exact if (seconds * exact[rate]).denominator == 1), next(iter(exact)))
-    start, duration = rational_time(Fraction(0), rate), rational_time(seconds, rate)
-    return otio.schema.Gap(source_range=otio.opentime.TimeRange(start, duration))
-
-
-def _clip(sound: ScoredJob, bundle: BundleFacts, style: UrlStyle, folder: Path) -> Any:
-    job = sound.job
-    references = {
-        reference_key(take.take): otio.schema.ExternalReference(
-            target_url=url_like(style, take.path, folder),
-            available_range=otio.opentime.TimeRange(
-                otio.opentime.RationalTime(0, take.rate), otio.opentime.RationalTime(take.length, take.rate)
-            ),
+    def _place(
+        self,
+        job: ClipJob,
+        clip: Any,
+        place: SoundPlace,
+        piece: StandingSound | None = None,
+        *,
+        home: int | None = None,
+    ) -> None:
+        begins, ends = is_whole(place, job)
+        fade_in, fade_out = fades_of(job, self.timeline)
+        own = place_of(job)
+        self.placed.append(
+            PlacedSound(
+                clip,
+                place,
+                "" if self.single else job.sound_class,
+                job.frame_rate,
+                home,
+                moved=place.start - place.source_start != own.start - own.source_start,
+                fade_in=fade_in if begins else None,
+                fade_out=fade_out if ends else None,
+                kept=_transitions_beside(piece, ours=False) if piece else (None, None),
+            )
         )
-        for take in sound.takes
-    }
-    clip = otio.schema.Clip(
-        name=f"{job.label} ({job.sound_class})",
-        source_range=otio.opentime.TimeRange(
-            rational_time(Fraction(0), job.frame_rate), rational_time(job.duration, job.frame_rate)
-        ),
-        metadata={"v2s": _facts(sound, bundle)},
+
+
+def _kept(
+    sounds: Sequence[StandingSound], jobs: Iterable[ClipJob], unselected: Sequence[ClipJob], *, same_cut: bool
+) -> list[tuple[StandingSound, SoundPlace | None]]:
+    """Sounds that a run on some clips, `jobs`, leaves alone, and where they belong.
+
+    Those of the other clips: where they stand, or under their pictures where those were cut anew. On the same cut also
+    those that are nobody's any more: only a run on all clips drops them.
+    """
+    kept = []
+    for index, pieces in match_sounds(unselected, sounds).items():
+        for piece in pieces:
+            kept.append((piece, piece.place if same_cut else kept_place(piece, unselected[index], same_cut=False)))
+    if same_cut:
+        found = {id(piece) for piece, _ in kept}
+        claimed = {stretch_of(job) for job in jobs}
+        others = (piece for piece in sounds if id(piece) not in found)
+        kept += [(piece, piece.place) for piece in others if text_of(facts_of(piece.clip), "stretch") not in claimed]
+    return kept
+
+
+def _stands_at(piece: StandingSound, place: SoundPlace) -> bool:
+    """Whether a clip that stands among somebody else's need not be taken away from there."""
+    if piece.place is None:
+        return True
+    rate = exact_rate(piece.clip.source_range.duration.rate) or Fraction(1)
+    return abs(piece.place.start - place.start) * rate <= Fraction(1, 2)
+
+
+def _transitions_beside(piece: StandingSound, *, ours: bool) -> tuple[Any, Any]:
+    """Copies of the transitions before and after a clip: those of ours too, or an editor's only."""
+    track, at = piece.clip.parent(), piece.index_path[-1]
+    beside = (track[index] if 0 <= index < len(track) else None for index in (at - 1, at + 1))
+    before, after = (
+        item.deepcopy() if isinstance(item, otio.schema.Transition) and (ours or not is_ours(item)) else None
+        for item in beside
     )
-    clip.set_media_references(references, reference_key(sound.takes[0].take))
-    return clip
+    return before, after
 
 
-def _facts(sound: ScoredJob, bundle: BundleFacts) -> dict[str, Any]:
-    """What a later run needs to know: whether the sound still fits, and which files hold it."""
-    job = sound.job
-    return {
-        "generated": True,
-        "version": __version__,
-        "key": job.key,
-        "bundle": bundle.name,
-        "bundle_digest": bundle.digest,
-        "sound": job.sound_class,
-        "seed": str(job.seed),  # OpenTimelineIO's integers are signed, seeds are not
-        "takes": {
-            reference_key(take.take): {
-                "take": take.take,
-                "sha256": take.sha256,
-                "length": take.length,
-                "rate": take.rate,
-                "gain_db": take.gain_db,
-                "device": take.device,
-            }
-            for take in sound.takes
-        },
-    }
+def _take_out(timeline: Any, sounds: Iterable[StandingSound], stays: Mapping[tuple[int, ...], Any]) -> None:
+    """Take what is ours out of a timeline; clips among somebody else's become what `stays` says, else gaps."""
+    tracks = timeline.tracks
+    pure = our_tracks(timeline)
+    for sound in sorted(sounds, key=lambda sound: sound.index_path, reverse=True):
+        parent, at = sound.clip.parent(), sound.index_path[-1]
+        if sound.index_path[0] in pure:
+            continue
+        if (clip := stays.get(sound.index_path)) is not None:
+            parent[at] = clip
+        elif isinstance(parent, otio.schema.Track) and at == len(parent) - 1:
+            del parent[at]
+        else:
+            parent[at] = gap_like(parent[at])
+    for index in sorted(pure, reverse=True):
+        del tracks[index]
+    for track in tracks.find_children(otio.schema.Track):
+        if is_ours(track):
+            del track.metadata["v2s"]
+        _drop_loose_transitions(track)
 
 
-def _keep_edits(clip: Any, before: Any) -> None:
-    """Carry over what the editor did to the clip that stood here before."""
-    if before.active_media_reference_key in clip.media_references():
-        clip.active_media_reference_key = before.active_media_reference_key
-    clip.enabled = before.enabled
-    clip.effects.extend(effect.deepcopy() for effect in before.effects)
-    clip.markers.extend(marker.deepcopy() for marker in before.markers)
-    if before.color is not None:
-        clip.color = before.color
+def _drop_loose_transitions(track: Any) -> None:
+    """Take transitions of ours away that no clip of ours stands beside any more."""
+    for at in reversed(range(len(track))):
+        item = track[at]
+        if isinstance(item, otio.schema.Transition) and is_ours(item):
+            beside = [track[index] for index in (at - 1, at + 1) if 0 <= index < len(track)]
+            if not any(isinstance(other, otio.schema.Clip) and is_ours(other) for other in beside):
+                del track[at]
 
 
-def _leave_to_editor(track: Any) -> None:
-    del track.metadata["v2s"]
-    for index, item in enumerate(track):
-        if is_ours(item):
-            duration = item.duration()
-            track[index] = _gap(exact_seconds(duration) or Fraction(0), [duration.rate, float(DELIVERY_RATE)])
+def _insert(timeline: Any, lanes: Sequence[Lane]) -> None:
+    """Put tracks into the stack: at its end, or where an editor moved them."""
+    total = len(timeline.tracks)
+    for lane in reversed([lane for lane in lanes if lane.below is not None]):
+        timeline.tracks.insert(min(lane.below or 0, total), lane.fill())
+    for lane in lanes:
+        if lane.below is None:
+            timeline.tracks.append(lane.fill())

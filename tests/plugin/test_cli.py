@@ -88,7 +88,7 @@ def in_cut_folder(
     ("arguments", "code", "kind", "message"),
     [
         (["generate", "no.otio"], 1, "TimelineNotFoundError", "no timeline at"),
-        (["generate", "cut.xml"], 2, "UsageError", "reads and writes .otio"),
+        (["generate", "cut.txt"], 2, "UsageError", "V2S reads .otio"),
         (["generate", "cut.otio", "--sound", "cat"], 2, "UsageError", "it has: dog, drum"),
         (["generate", "cut.otio", "--rate", "8000"], 2, "UsageError", "44100"),
         (["generate", "cut.otio", "--takes", "0"], 2, "UsageError", "takes"),
@@ -172,12 +172,33 @@ def test_in_place_and_remove_bring_back_the_timeline(cut: Path, capsys: pytest.C
     assert json.loads(capsys.readouterr().out) == {
         "output": str(cut.parent / "cut_unscored.otio"),
         "tracks_removed": 2,
+        "clips_removed": 2,
+        "deleted": [],
     }
     assert load(cut.parent / "cut_unscored.otio").to_json_string() == before.to_json_string()
     assert run("remove", cut, "--in-place") == 0
     out, err = capsys.readouterr()
     assert (out, err) == (f"{cut}\n", "2 tracks removed\n")
     assert load(cut).to_json_string() == before.to_json_string()
+
+
+def test_what_a_run_leaves_over_is_told_and_pruned(cut: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("generate", cut, "--sound", "dog", "--tracks", "single") == 0
+    single = load(cut.parent / "cut_scored.otio")
+    assert [each.name for each in single.tracks] == ["V1", "V2S"]
+    changed = load(cut)
+    del changed.tracks[0][1]
+    save(changed, cut)
+    capsys.readouterr()
+    assert run("generate", cut, "--sound", "dog", "--force", "--json") == 0
+    out, err = capsys.readouterr()
+    (orphan,) = json.loads(out)["orphans"]
+    assert [each["name"] for each in json.loads(out)["dropped"]] == ["second (drum)"]
+    assert "left out: second (drum) (V2S at 1.000 s): no clip shows its stretch of picture any more" in err
+    assert f"not used any more (--prune deletes it): {Path(orphan).name}" in err
+    assert run("generate", cut, "--sound", "dog", "--force", "--prune") == 0
+    assert f"deleted: {Path(orphan).name}" in capsys.readouterr().err
+    assert not Path(orphan).exists()
 
 
 def test_plan_shows_jobs_and_skips_and_writes_nothing(cut: Path, capsys: pytest.CaptureFixture[str]) -> None:

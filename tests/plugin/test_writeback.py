@@ -12,7 +12,9 @@ from tests.plugin.cuts import BUNDLE, clip, fake_probe, gap, marker, options, sp
 from v2s_plugin.jobs import plan
 from v2s_plugin.ours import our_clips
 from v2s_plugin.placement import place_clips
-from v2s_plugin.writeback import ScoredJob, TakeFile, with_sound_tracks, without_sound_tracks
+from v2s_plugin.sound_clips import ClipStyle
+from v2s_plugin.takes import ScoredJob, TakeFile
+from v2s_plugin.writeback import with_sound_tracks, without_sound_tracks
 
 
 @pytest.fixture
@@ -37,8 +39,8 @@ def scored(cut: Any, folder: Path, *, takes: int = 1, **given: Any) -> list[Scor
     ]
 
 
-def write(cut: Any, sounds: list[ScoredJob], folder: Path, style: Any = "plain") -> Any:
-    return with_sound_tracks(cut, sounds, BUNDLE, style=style, folder=folder)
+def write(cut: Any, sounds: list[ScoredJob], folder: Path, style: Any = "plain", **given: Any) -> Any:
+    return with_sound_tracks(cut, sounds, ClipStyle(BUNDLE, style, folder), **given).timeline
 
 
 def sound_tracks(cut: Any) -> dict[str, Any]:
@@ -105,7 +107,7 @@ def test_one_track_per_class_at_the_end_of_the_stack(folder: Path) -> None:
 
 def test_sounds_of_one_class_that_overlap_go_to_a_second_track_and_those_that_touch_do_not(folder: Path) -> None:
     cut = timeline(track(shot("a"), shot("b"), shot("a")), track(gap(12), shot("b"), name="V2"))
-    result = write(cut, scored(cut, folder), folder)
+    result = write(cut, scored(cut, folder, sound="dog", covered="add"), folder)
     assert places(result) == {
         "V2S dog": [(0, 1), (1, 2), (2, 3)],
         "V2S dog 2": [(Fraction(1, 2), Fraction(3, 2))],
@@ -138,8 +140,8 @@ def test_the_clip_remembers_what_made_it(folder: Path) -> None:
     assert ours.name == "shot 1 (dog)"
     assert (facts["key"], facts["seed"], facts["sound"]) == (job.key, str(job.seed), "dog")
     assert (facts["bundle"], facts["bundle_digest"]) == (BUNDLE.name, BUNDLE.digest)
-    take = {"take": 2, "sha256": "02", "length": 48_000, "rate": 48_000, "gain_db": 0.0, "device": ""}
-    assert facts["takes"]["take 2"] == take
+    file = {"file": "0_2.wav", "sha256": "02", "length": 48_000, "rate": 48_000}
+    assert facts["takes"]["take 2"] == {"take": 2, **file, "gain_db": 0.0, "device": ""}
     assert result.tracks[-1].metadata["v2s"]["generated"] is True
 
 
@@ -215,7 +217,7 @@ def test_tracks_of_ours_are_known_whatever_they_are_called_and_others_are_left_a
     once.tracks[1].name = "Barking, final"
     once.tracks.insert(0, track(clip("mine", "m.wav", source=span(0, 24, 24)), name="V2S dog", kind="Audio"))
     twice = write(once, scored(cut, folder), folder)
-    assert [each.name for each in twice.tracks] == ["V2S dog", "V1", "V2S dog"]
+    assert [each.name for each in twice.tracks] == ["V2S dog", "V1", "Barking, final"]
     assert [each.name for each in twice.tracks[0]] == ["mine"]
 
 
@@ -245,8 +247,8 @@ def test_clips_that_somebody_put_on_our_track_stay_where_they_are(folder: Path) 
     assert [each.name for each in cleaned.tracks] == ["V1", "V2S dog"]
     assert places(cleaned) == {"V2S dog": [(2, 3)]}
     twice = write(once, scored(cut, folder), folder)
-    assert places(twice) == {"V2S dog": [(2, 3), (0, 1), (1, 2)]}
-    assert len(twice.tracks) == 3
+    assert places(twice) == {"V2S dog": [(0, 1), (1, 2), (2, 3)]}
+    assert len(twice.tracks) == 2
 
 
 def test_nothing_of_ours_in_a_timeline_is_no_work(folder: Path) -> None:

@@ -35,6 +35,7 @@ from v2s_plugin.cli.generate import generate_command
 from v2s_plugin.cli.plan import plan_command
 from v2s_plugin.cli.reexport import reexport_command
 from v2s_plugin.cli.remove import remove_command
+from v2s_plugin.cli.takes import takes_command
 from v2s_plugin.cli.train import train_command
 from v2s_plugin.cli.train_timing import train_timing_command
 from v2s_plugin.cli.train_visual import train_visual_command
@@ -54,6 +55,7 @@ app = typer.Typer(
 )
 app.command("generate")(generate_command)
 app.command("plan")(plan_command)
+app.command("takes")(takes_command)
 app.command("remove")(remove_command)
 app.command("bundles")(bundles_command)
 app.command("demo")(demo_command)

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from v2s_engine.sampling.choose import Choice
     from v2s_plugin.clip_job import ClipJob
+    from v2s_plugin.edits import StandingSound
     from v2s_plugin.jobs import Skip
+    from v2s_plugin.relink import Relinked
     from v2s_plugin.scoring import ScoreResult
-    from v2s_plugin.writeback import ScoredJob
+    from v2s_plugin.take_list import ListedSound
+    from v2s_plugin.takes import ScoredJob
 
 EXIT_DONE = 0
 EXIT_SOME_SKIPPED = 3
@@ -42,13 +45,20 @@ def skip_answer(skip: Skip) -> dict[str, str]:
     return {"label": skip.label, "where": skip.where, "reason": skip.reason, "advice": skip.advice}
 
 
+def relink_answer(relinked: Relinked) -> dict[str, str]:
+    """Media that were found elsewhere than the timeline says, as JSON."""
+    return {"url": relinked.url, "media": str(relinked.media)}
+
+
 def job_answer(job: ClipJob) -> dict[str, Any]:
-    """One clip job as JSON; times in seconds, for information."""
+    """One clip job as JSON; times in seconds, for information. Cues count from `sound_start`."""
     return {
         "label": job.label,
         "track": job.track_name,
         "start": float(job.timeline_start),
         "end": float(job.timeline_end),
+        "sound_start": float(job.sound_start),
+        "sound_end": float(job.sound_end),
         "media": str(job.media),
         "media_start": float(job.source_start),
         "media_duration": float(job.source_duration),
@@ -56,6 +66,7 @@ def job_answer(job: ClipJob) -> dict[str, Any]:
         "seed": job.seed,
         "cues": [cue / 16_000 for cue in job.cues],
         "key": job.key,
+        "scene": job.part.scene if job.part else None,
     }
 
 
@@ -68,10 +79,32 @@ def sound_answer(sound: ScoredJob) -> dict[str, Any]:
             "gain_db": take.gain_db,
             "reused": take.reused,
             "device": take.device or None,
+            "plain": str(take.plain.path) if take.plain else None,
         }
         for take in sound.takes
     ]
     return job_answer(sound.job) | {"takes": takes}
+
+
+def listed_answer(sound: ListedSound) -> dict[str, Any]:
+    """A sound that stands on a timeline, and its takes, as JSON."""
+    place = sound.standing.place
+    return {
+        "number": sound.number,
+        "name": sound.name,
+        "track": sound.standing.track_name,
+        "start": float(place.start) if place else None,
+        "sound": sound.sound_class,
+        "key": sound.standing.key,
+        "enabled": sound.enabled,
+        "chosen": sound.chosen,
+        "takes": [{"take": take, "url": sound.url_of(take)} for take in sound.takes],
+    }
+
+
+def dropped_answer(sound: StandingSound) -> dict[str, str]:
+    """A sound that is not on the timeline any more, as JSON."""
+    return {"name": str(sound.clip.name), "where": sound.where, "key": sound.key}
 
 
 def choice_answer(choice: Choice) -> dict[str, Any]:
@@ -91,6 +124,11 @@ def score_answer(result: ScoreResult) -> dict[str, Any]:
         "reused": result.reused,
         "sounds": [sound_answer(sound) for sound in result.scored],
         "skips": [skip_answer(skip) for skip in result.skips],
+        "relinked": [relink_answer(each) for each in result.relinked],
+        "unselected": list(result.unselected),
+        "dropped": [dropped_answer(sound) for sound in result.dropped],
+        "orphans": [str(path) for path in result.orphans],
+        "pruned": result.pruned,
         "warnings": list(result.warnings),
     }
 

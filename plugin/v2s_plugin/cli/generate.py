@@ -9,17 +9,31 @@ import typer
 from v2s_engine.bundle import DEFAULT_BUNDLE
 from v2s_plugin.cli.options import (
     BundleOption,
+    CarryOption,
+    CoveredOption,
     DeviceOption,
+    DuckByOption,
+    DuckOption,
+    EdlRateOption,
     ExistingOption,
+    FadeOption,
     ForceOption,
+    FormatOption,
     InPlaceOption,
     JsonOption,
+    LufsOption,
+    MapOption,
+    OnlyOption,
     OutputOption,
+    PanOption,
+    PruneOption,
+    SearchOption,
     SeedOption,
     SoundForceOption,
     SoundOption,
     TakesOption,
     TimelineArgument,
+    TracksOption,
 )
 
 RateOption = Annotated[int, typer.Option("--rate", metavar="44100|48000|96000", help="Samples per second of the WAVs.")]
@@ -37,14 +51,28 @@ def generate_command(
     device: DeviceOption = "auto",
     rate: RateOption = 48_000,
     existing: ExistingOption = "skip",
+    covered: CoveredOption = "skip",
+    carry: CarryOption = False,
+    only: OnlyOption = None,
+    class_map: MapOption = None,
+    search: SearchOption = None,
+    lufs: LufsOption = None,
+    duck: DuckOption = None,
+    duck_by: DuckByOption = None,
+    pan: PanOption = "mono",
+    fade: FadeOption = None,
     in_place: InPlaceOption = False,
     force: ForceOption = False,
+    tracks: TracksOption = "per-class",
+    prune: PruneOption = False,
+    format: FormatOption = None,
+    edl_rate: EdlRateOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Put sound under the pictures of a timeline.
 
-    Writes cut_scored.otio and the folder cut_scored.media beside cut.otio, or where -o says. Run again with --force,
-    only what changed is made again.
+    Writes cut_scored.otio and the folder cut_scored.media beside cut.otio, or where -o says; a bundle (.otioz, .otiod)
+    takes the sounds in. Run again with --force, only what changed is made again.
     """
     from v2s_plugin.api import score
     from v2s_plugin.cli.answers import answer_json, exit_code, score_answer
@@ -62,8 +90,22 @@ def generate_command(
             device=device,
             rate=rate,
             existing=existing,
+            covered=covered,
+            carry=carry,
+            only=only or (),
+            class_map=class_map,
+            search=search or (),
+            lufs=lufs,
+            duck=duck or (),
+            duck_by=duck_by,
+            pan=pan,
+            fade=fade,
             in_place=in_place,
             force=force,
+            tracks=tracks,
+            prune=prune,
+            format=format,
+            edl_rate=edl_rate,
             progress=progress,
         )
     say_result(result)

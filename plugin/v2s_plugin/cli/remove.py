@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from v2s_plugin.cli.options import ForceOption, InPlaceOption, JsonOption, OutputOption, TimelineArgument
+
+PruneOption = Annotated[bool, typer.Option("--prune", help="Delete its WAVs too: the scored timeline falls silent.")]
 
 
 def remove_command(
@@ -11,27 +17,37 @@ def remove_command(
     output: OutputOption = None,
     in_place: InPlaceOption = False,
     force: ForceOption = False,
+    prune: PruneOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Take everything that V2S added out again.
 
-    Writes cut_unscored.otio beside cut.otio, or where -o says. WAV files stay where they are.
+    Writes cut_unscored.otio beside cut.otio, or where -o says. WAV files stay where they are unless --prune is given.
     """
     from v2s_plugin.cli.answers import EXIT_DONE, answer_json, counted
     from v2s_plugin.cli.talk import say
+    from v2s_plugin.ours import our_clips
     from v2s_plugin.outputs import only_run
-    from v2s_plugin.timeline import destination, read_timeline
+    from v2s_plugin.prune import delete, find_orphans
+    from v2s_plugin.timeline import destination, open_timeline
     from v2s_plugin.writeback import without_sound_tracks
 
-    scored = read_timeline(timeline)
-    target = destination(timeline, output, ending="_unscored", in_place=in_place, force=force)
-    with only_run(target.path):
-        cleaned = without_sound_tracks(scored)
-        target.write(cleaned)
-    count = len(scored.tracks) - len(cleaned.tracks)
-    say(f"{counted(count, 'track')} removed")
+    with open_timeline(timeline) as scored:
+        target = destination(timeline, output, ending="_unscored", in_place=in_place, force=force)
+        with only_run(target.path):
+            cleaned = without_sound_tracks(scored.timeline)
+            lost = target.write(cleaned, cut=scored)
+            # What a run left behind lies in the folder beside the timeline; that of a bundle went with it.
+            orphans = find_orphans(timeline.with_suffix(".media"), [cleaned]) if prune else ()
+            delete(orphans)
+        tracks = len(scored.timeline.tracks) - len(cleaned.tracks)
+        clips = sum(1 for _ in our_clips(scored.timeline))
+    say(f"{counted(tracks, 'track')} removed" + (f", {counted(len(orphans), 'file')} deleted" if prune else ""))
+    for warning in lost:
+        say(f"warning: {warning}")
     if as_json:
-        answer_json({"output": str(target.path), "tracks_removed": count})
+        deleted = [str(path) for path in orphans]
+        answer_json({"output": str(target.path), "tracks_removed": tracks, "clips_removed": clips, "deleted": deleted})
     else:
         print(target.path)
     return EXIT_DONE

@@ -20,6 +20,7 @@ STAGES = {
     "encode": "looking at the pictures",
     "sample": "making the sounds",
     "write": "writing the sounds",
+    "mix": "setting the levels",
     "preview": "making the preview",
     "listen": "listening to clips to learn from",
     "look": "looking at clips to learn from",
@@ -48,6 +49,14 @@ def say_result(result: ScoreResult) -> None:
                 say(f"turned down by {-take.gain_db:.2f} dB so that it does not clip: {take.path.name}")
     for skip in result.skips:
         say(f"skipped: {skip.label} ({skip.where}): {skip.reason}; {skip.advice}")
+    if result.unselected:
+        say(f"not selected: {counted(len(result.unselected), 'clip')}")
+    for relinked in result.relinked:
+        say(f"relinked: {relinked}")
+    for dropped in result.dropped:
+        say(f"left out: {dropped.clip.name} ({dropped.where}): no clip shows its stretch of picture any more")
+    for path in result.orphans:
+        say(f"deleted: {path.name}" if result.pruned else f"not used any more (--prune deletes it): {path.name}")
     for warning in result.warnings:
         say(f"warning: {warning}")
 

@@ -1,0 +1,62 @@
+"""WAVs that an earlier run left and nothing uses any more: found, and deleted where that is asked for.
+
+A file is ours where its name ends in a hash of what it holds, as `sound_files.py` names them. Nothing else is touched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+
+from v2s_engine.digest import file_digest
+from v2s_engine.errors import OutputError
+from v2s_plugin.ours import entries_of, take_facts_of
+from v2s_plugin.takes import file_name
+
+_OURS = re.compile(r"[A-Za-z0-9_-]+_([0-9a-f]{10}|[0-9a-f]{20}|[0-9a-f]{40}|[0-9a-f]{64})\.wav")
+
+
+def find_orphans(folder: Path, timelines: Iterable[Any]) -> tuple[Path, ...]:
+    """The WAVs of ours in a media folder that no clip on the timelines uses, neither as a take nor as another one.
+
+    Files count as used by their names, wherever the timelines say they lie.
+    """
+    used = {name for timeline in timelines for name in _names_on(timeline)}
+    try:
+        files = sorted(path for path in folder.iterdir() if path.name not in used)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return tuple(path for path in files if _is_ours(path))
+
+
+def delete(files: Iterable[Path]) -> None:
+    """Delete files. Raises `OutputError` where the disk does not let one go."""
+    for path in files:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot delete {path}: {error.strerror or error}; delete it by hand") from error
+
+
+def _is_ours(path: Path) -> bool:
+    named = _OURS.fullmatch(path.name)
+    return named is not None and not path.is_symlink() and path.is_file() and file_digest(path).startswith(named[1])
+
+
+def _names_on(timeline: Any) -> Iterator[str]:
+    for clip in timeline.tracks.find_children(otio.schema.Clip):
+        for reference in clip.media_references().values():
+            yield file_name(getattr(reference, "target_url", None))
+        for fact in take_facts_of(clip).values():
+            yield from map(file_name, _texts_in(fact))
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for _, each in entries_of(value):
+        yield from _texts_in(each)
