@@ -69,7 +69,7 @@ READ = {
     "kdenlive_2608_project.kdenlive": 3,
     "pitivi_ges_example.xges": 5,
     "premiere_disabled_clips.xml": 6,
-    "premiere_example.xml": 7,
+    "premiere_example.xml": 9,
     "premiere_generators.xml": 6,
 }
 """Real timelines and how many video clips stand in them, nested ones too."""

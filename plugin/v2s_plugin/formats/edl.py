@@ -6,6 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import opentimelineio as otio
+
 from v2s_engine.errors import TimelineUnreadableError, UsageError
 from v2s_plugin.formats.adapters import load_adapter, quiet
 from v2s_plugin.formats.native import one_line
@@ -48,4 +50,20 @@ def read_edl(path: Path, rate: str | None) -> Any:
         ) from error
     if not len(found.tracks):
         raise TimelineUnreadableError(f"{path} holds no events; export it again")
+    _start_at_first_event(found, frames)
     return found
+
+
+def _start_at_first_event(timeline: Any, rate: float) -> None:
+    """Let the timeline start where its first event stands, and the tracks stand to each other as they are recorded.
+
+    The adapter notes where a track's first event is recorded as a negative start of the track's own range, which
+    then shows none of its clips.
+    """
+    starts = [-track.source_range.start_time.value if track.source_range else 0.0 for track in timeline.tracks]
+    first = min(starts)
+    timeline.global_start_time = otio.opentime.RationalTime(first, rate)
+    for track, start in zip(timeline.tracks, starts, strict=True):
+        track.source_range = None
+        if start > first:
+            track.insert(0, otio.schema.Gap(duration=otio.opentime.RationalTime(start - first, rate)))

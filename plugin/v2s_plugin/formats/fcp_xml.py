@@ -20,6 +20,7 @@ from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, i
 import opentimelineio as otio
 
 from v2s_plugin.formats.adapters import load_adapter, quiet
+from v2s_plugin.formats.known_media import add_available_ranges
 from v2s_plugin.formats.native import plain_json
 from v2s_plugin.formats.sound_tracks import (
     FramedTracks,
@@ -41,8 +42,11 @@ _SIZE = (1920, 1080)
 
 def read_fcp_xml(path: Path) -> Any:
     """What stands in a file; raises what the adapter or the XML parser raises."""
+    adapter = load_adapter(NAME, TITLE)
+    root = fromstring(path.read_text(encoding="utf-8-sig"))  # noqa: S314  (the adapter reads the same text)
+    _open_nests(root)
     with quiet():
-        found = load_adapter(NAME, TITLE).read_from_string(path.read_text(encoding="utf-8-sig"))
+        found = adapter.read_from_string(tostring(root, encoding="unicode"))
     if not isinstance(found, otio.schema.Timeline):
         return found
     for track in found.tracks:
@@ -73,7 +77,7 @@ def write_fcp_xml(
         text = source.read_text(encoding="utf-8-sig")
         root = fromstring(text)  # noqa: S314  (the adapter has read it already)
     else:
-        cut = _fit_for_adapter(without_sound_tracks(timeline))
+        cut = _fit_for_adapter(without_sound_tracks(timeline), media_folder)
         make_urls_absolute(cut, media_folder)
         with quiet():
             root = fromstring(load_adapter(NAME, TITLE).write_to_string(cut))  # noqa: S314  (made here)
@@ -91,6 +95,14 @@ def write_fcp_xml(
     body = tostring(root, encoding="unicode")
     draft.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n{body}\n', encoding="utf-8")
     return tuple(warnings)
+
+
+def _open_nests(root: Element) -> None:
+    """The adapter looks for the tracks of a nested sequence right below it, not in its `<media>`, and finds none."""
+    for sequence in root.iterfind(".//clipitem/sequence"):
+        if (media := sequence.find("media")) is not None:
+            sequence.remove(media)
+            sequence.extend(list(media))
 
 
 def _mark_retimes(clip: Any) -> None:
@@ -147,9 +159,10 @@ def _with_own_ids(track: Element, number: int) -> Element:
     return track
 
 
-def _fit_for_adapter(cut: Any) -> Any:
+def _fit_for_adapter(cut: Any, media_folder: Path) -> Any:
     """A copy that the adapter can write: every range there, names unique, switches as it keeps them."""
     result = cut.deepcopy()
+    add_available_ranges(result, media_folder)
     rate = timeline_rate(result)
     if result.global_start_time is None:
         result.global_start_time = otio.opentime.RationalTime(0, rate)

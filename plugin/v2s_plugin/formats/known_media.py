@@ -1,0 +1,41 @@
+"""What media hold, written onto a timeline for formats that count a clip's in-point from the media's first picture."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+
+from v2s_plugin.clip_job import frame_rate_of
+from v2s_plugin.footage import media_start
+from v2s_plugin.media_library import MediaLibrary, Medium
+from v2s_plugin.rates import Span, exact_span, rational_time
+
+
+def add_available_ranges(timeline: Any, folder: Path) -> None:
+    """Give media that do not say what they hold the range that their file has. Changes the timeline.
+
+    Without it an adapter takes the clip's own range for all there is, and the clip then starts with the first picture.
+    Relative media count from `folder`. Of files that cannot be read, the range reaches from 0 to where the clip ends.
+    """
+    library = MediaLibrary(folder)
+    for clip in timeline.find_clips():
+        reference = clip.media_reference
+        if isinstance(reference, otio.schema.ExternalReference) and exact_span(reference.available_range) is None:
+            medium = library.find(clip)
+            held = _held(clip, medium if isinstance(medium, Medium) else None)
+            rate = frame_rate_of(clip)
+            if held is not None:
+                start, duration = (rational_time(each, rate) for each in (held.start, held.duration))
+                reference.available_range = otio.opentime.TimeRange(start, duration)
+
+
+def _held(clip: Any, medium: Medium | None) -> Span | None:
+    """The stretch of the clip's media time that its file holds; None where nothing says it."""
+    source = exact_span(clip.source_range)
+    if medium is not None and medium.reference is clip.media_reference and not medium.info.still:
+        start = (source.start if source else Fraction(0)) - media_start(clip, medium)
+        return Span(start, start + medium.info.duration)
+    return Span(Fraction(0), source.end) if source is not None and source.start >= 0 else None
