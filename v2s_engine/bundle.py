@@ -71,6 +71,11 @@ class Bundle:
         return self.config.conditioning == "envelope"
 
     @property
+    def crosses_cuts(self) -> bool:
+        """Whether one sound can go on over the cuts between clips; not where it starts from a clip's pictures."""
+        return not self.config.starts_from_pictures
+
+    @property
     def sampler_path(self) -> Path:
         """The folded weights."""
         return self.path / SAMPLER

@@ -11,10 +11,10 @@ for `sequence` and `flow`, which see it as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -31,23 +31,31 @@ from v2s_engine.model.conditioning import (
     looped,
 )
 from v2s_engine.options import ENVELOPE_WINDOW, ModelConfig
-from v2s_engine.progress import Progress
+from v2s_engine.progress import Progress, ProgressEvent
 from v2s_engine.video import Pictures
 from v2s_engine.vision.encoder import Encoder
 from v2s_engine.vision.picture_encoder import PictureEncoder
 from v2s_engine.vision.session import CPU
+
+Seen = TypeVar("Seen")
+
+
+@dataclass(frozen=True)
+class PictureRun:
+    """Pictures that follow each other without a cut."""
+
+    media: Pictures
+    """The file with the pictures, or the image sequence."""
+    times: tuple[Fraction, ...]
+    """Seconds from the media's first picture, for every 64 ms."""
 
 
 class Stretch(Protocol):
     """A stretch of picture and the sound that is wanted for it; `SoundRequest` is one."""
 
     @property
-    def media(self) -> Pictures:
-        """The file with the pictures, or the image sequence."""
-
-    @property
-    def picture_times(self) -> Sequence[Fraction]:
-        """Seconds from the file's first picture, for every 64 ms of the sound."""
+    def runs(self) -> Sequence[PictureRun]:
+        """The pictures for every 64 ms of the sound, in order of time: one run, and another after each cut."""
 
     @property
     def length(self) -> int:
@@ -124,7 +132,7 @@ class EnvelopeConditioner:
         index, ahead = self._config.class_index(stretch.sound_class), ENVELOPE_WINDOW - 2
         known, given = Envelope.silence(steps), 0
         seen = 0
-        for part in self._encoder.parts(stretch.media, stretch.picture_times, progress):
+        for part in _run_by_run(stretch, self._encoder.parts, progress):
             here = slice(seen, seen + len(part))
             known.loudness[here], known.onset[here] = part.loudness[: steps - seen], part.onset[: steps - seen]
             seen += len(part)
@@ -155,16 +163,43 @@ class PictureConditioner:
                 f"{self._config.conditioning!r}, and only 'envelope' says when a sound starts; use such a bundle, or "
                 "leave the cues out"
             )
+        if len(stretch.runs) > 1 and not self._bundle.crosses_cuts:
+            raise UsageError(
+                f"one sound over several clips cannot be made by the bundle {self._bundle.name!r}: its conditioning "
+                f"is {self._config.conditioning!r}, which sees whole windows of one clip; use a bundle with 'frame' or "
+                "'envelope', or give each clip a sound of its own"
+            )
 
     def parts(self, stretch: Stretch, progress: Progress | None = None) -> Iterator[Prepared]:
         """See `Conditioner.parts`."""
         self.check(stretch)
         config, index = self._config, self._config.class_index(stretch.sound_class)
-        media, times = stretch.media, stretch.picture_times
         if not config.starts_from_pictures:
-            for features in self._encoder.parts(media, times, progress):
+            for features in _run_by_run(stretch, self._encoder.parts, progress):
                 yield Prepared(Conditioning(frame_conditioning(features, index, config)))
             return
-        for window in self._encoder.windows(media, times, progress):
+        for window in _run_by_run(stretch, self._encoder.windows, progress):
             start = self._encoder.state(looped(window, config.encoder_window))
             yield Prepared(Conditioning(class_conditioning(len(window), index, config), start[None]))
+
+
+def _run_by_run(
+    stretch: Stretch,
+    look: Callable[[Pictures, Sequence[Fraction], Progress], Iterator[Seen]],
+    progress: Progress | None,
+) -> Iterator[Seen]:
+    """What is seen of each run by itself, one after the other; progress counts the pictures of all."""
+    progress = progress or Progress()
+    total, before = sum(len(run.times) for run in stretch.runs), 0
+    for run in stretch.runs:
+        yield from look(run.media, run.times, _later(progress, before, total))
+        before += len(run.times)
+
+
+def _later(progress: Progress, before: int, total: int) -> Progress:
+    """Progress of a run as part of all, with so many pictures before it."""
+
+    def report(event: ProgressEvent) -> None:
+        progress.step(event.stage, before + event.done, total, event.item)
+
+    return Progress(report, progress.cancel)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from v2s_engine.audio import CodeDecoder, decode_codes
 from v2s_engine.background import Background
 from v2s_engine.bundle import Bundle
-from v2s_engine.conditioner import Conditioner, Prepared, open_conditioner
+from v2s_engine.conditioner import Conditioner, PictureRun, Prepared, open_conditioner
 from v2s_engine.envelope import Envelope
 from v2s_engine.errors import DeviceError, MediaError, UsageError
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
@@ -40,7 +40,8 @@ _PARTS_AHEAD = 16  # parts of a streamed sound's conditioning that wait to be sa
 
 @dataclass(frozen=True)
 class SoundRequest:
-    """One stretch of picture to be sounded: the engine's whole view of a clip job.
+    """One stretch of picture to be sounded: the engine's whole view of a clip job, or of several in a row whose sound
+    goes on over their cuts (`PictureRun` for each after the first).
 
     Raises `UsageError` where its fields do not belong together.
     """
@@ -59,16 +60,29 @@ class SoundRequest:
     """Samples at 16 kHz from the start at which a sound event must start."""
     label: str = ""
     """What messages call it."""
+    after_cuts: tuple[PictureRun, ...] = ()
+    """What is seen after `picture_times`, from cut to cut, on the same grid of 64 ms; the sound goes on."""
 
     def __post_init__(self) -> None:
         wanted = steps_covering(self.length, FRAME_LENGTH)
-        if self.length < 1 or len(self.picture_times) != wanted:
+        if self.length < 1 or self.picture_count != wanted or not all(run.times for run in self.runs):
             raise UsageError(
                 f"{self.label or self.media.name}: a sound of {self.length} samples wants {wanted} picture times "
-                f"(at least one sample and one picture); got {len(self.picture_times)}"
+                f"(at least one sample, and one picture in each run); got "
+                f"{' + '.join(str(len(run.times)) for run in self.runs)}"
             )
         if not self.takes or len(set(self.takes)) != len(self.takes):
             raise UsageError(f"{self.label or self.media.name}: takes must be given, each once; got {self.takes}")
+
+    @property
+    def runs(self) -> tuple[PictureRun, ...]:
+        """All that is seen, in order of time."""
+        return PictureRun(self.media, self.picture_times), *self.after_cuts
+
+    @property
+    def picture_count(self) -> int:
+        """Pictures that are looked at."""
+        return sum(len(run.times) for run in self.runs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +173,7 @@ class SoundPipeline:
         """
         progress = progress or Progress()
         self._conditioner.check(request)
-        left, pictures = threading.Event(), len(request.picture_times)
+        left, pictures = threading.Event(), request.picture_count
         looking = self._conditioner.parts(request, _telling(progress, left, 0, pictures, request.label))
         row, decoder = Row(request.seed, take, self.bundle.temperature), CodeDecoder(self.bundle.config)
         done = 0
@@ -248,7 +262,7 @@ def _look(
     conditioner: Conditioner, requests: Sequence[SoundRequest], progress: Progress, left: threading.Event
 ) -> Iterator[_Looked | SoundFailure]:
     """Look at the pictures of requests, in their order, until `left` is set."""
-    total = sum(len(request.picture_times) for request in requests)
+    total = sum(request.picture_count for request in requests)
     done = 0
     for number, request in enumerate(requests):
         try:
@@ -256,7 +270,7 @@ def _look(
             yield _Looked(number, request, Prepared.join(conditioner.parts(request, telling)))
         except MediaError as error:
             yield SoundFailure(request, error)
-        done += len(request.picture_times)
+        done += request.picture_count
 
 
 def _telling(progress: Progress, left: threading.Event, before: int, total: int, label: str) -> Progress:

@@ -9,19 +9,14 @@ print(result.output, [take.path for sound in result.scored for take in sound.tak
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from v2s_engine.bundle import DEFAULT_BUNDLE
 from v2s_engine.grid import DELIVERY_RATE
 from v2s_engine.progress import Progress
 from v2s_plugin import engine
-from v2s_plugin.class_map import NO_MAP, read_class_map
-from v2s_plugin.formats.reading import ReadOptions
-from v2s_plugin.jobs import PlanOptions
-from v2s_plugin.levels.options import LevelOptions
-from v2s_plugin.scoring import ScoreOptions, ScoreResult, score_file
-from v2s_plugin.selection import Selection
+from v2s_plugin.options import score_options
+from v2s_plugin.scoring import ScoreResult, score_file
 from v2s_plugin.take_files import TakesAnswer, add_in_file, choose_in_file, takes_of_file
 
 
@@ -60,37 +55,34 @@ def score(
     Writes `cut_scored.otio` and the folder `cut_scored.media` beside `cut.otio`, or where `output` says. The result
     lists every sound with its files, and every clip that was skipped with the reason. Raises as `score_file`.
     """
-    engine.check_device(device)
-    model, facts = engine.open_bundle(bundle)
-    options = ScoreOptions(
-        plan=PlanOptions(
-            bundle_digest=facts.digest,
-            sound_classes=facts.sound_classes,
-            obeys_cues=facts.obeys_cues,
-            sound=sound,
-            sound_force=sound_force,
-            seed=seed,
-            takes=takes,
-            existing=existing,
-            covered=covered,
-            carry=carry,
-            crosses_cuts=facts.crosses_cuts,
-            selection=Selection.parse(only),
-            class_map=read_class_map(Path(class_map)) if class_map is not None else NO_MAP,
-            search=tuple(Path(folder) for folder in search),
-        ),
-        bundle=facts,
-        output=Path(output) if output is not None else None,
+    facts, make_source = engine.ready_bundle(bundle, device)
+    options = score_options(
+        facts,
+        output=output,
+        sound=sound,
+        sound_force=sound_force,
+        takes=takes,
+        seed=seed,
         rate=rate,
-        levels=LevelOptions(lufs=lufs, duck=tuple(duck), duck_by=duck_by, pan=pan, fade=fade),
+        existing=existing,
+        covered=covered,
+        carry=carry,
+        only=only,
+        map=class_map,
+        search=search,
+        lufs=lufs,
+        duck=duck,
+        duck_by=duck_by,
+        pan=pan,
+        fade=fade,
         in_place=in_place,
         force=force,
         tracks=tracks,
         prune=prune,
         format=format,
-        read=ReadOptions(edl_rate),
+        edl_rate=edl_rate,
     )
-    return score_file(Path(timeline), options, partial(engine.open_pipeline, model, device), progress)
+    return score_file(Path(timeline), options, make_source, progress)
 
 
 def list_takes(timeline: str | Path, clips: Sequence[str] = ()) -> TakesAnswer:

@@ -32,12 +32,14 @@ KEY_VERSION = 2
 class ScenePart:
     """Which part of a scene's one sound a job has (`scenes.py`)."""
 
-    scene: int
-    """Number of the scene among those of its plan."""
+    scene: str
+    """The same for all parts of a scene, and for no other scene of the timeline."""
     position: int
     """Number of the part, from 0."""
-    keys: tuple[str, ...]
-    """The keys that the scene's jobs would have if each had a sound of its own, in order of time."""
+    count: int
+    """Parts in all."""
+    alone: str
+    """The key that the job would have with a sound of its own."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class ClipJob:
         """Whether its sound goes on from that of the clip before it, and into that of the clip after it."""
         if self.part is None:
             return False, False
-        return self.part.position > 0, self.part.position < len(self.part.keys) - 1
+        return self.part.position > 0, self.part.position < self.part.count - 1
 
     def delivered_length(self, rate: int) -> int:
         """Samples of its WAV at `rate`: between the absolute positions of start and end, each rounded by itself.
@@ -128,7 +130,8 @@ def make_job(
 ) -> ClipJob:
     """The job of one sound for a clip, or for the part of it that `wish` names.
 
-    `seed` is the call's; the job's own depends on it and on the stretch of picture, not on the place.
+    `seed` is the call's; the job's own depends on it and on the stretch of picture, not on the place. Media count by
+    their name: the same file in another folder, in a bundle or in other words of the timeline is the same.
     """
     part = wish.part or Span(Fraction(0), clip.span.duration)
     handles = _handles(clip, footage, part)
@@ -137,7 +140,7 @@ def make_job(
     warp = footage.warp.seen_from(part.start)
     source = {"start": str(warp.at(Fraction(0))), "sound": wish.sound_class, **_shown(footage, part)}
     times = _picture_times(footage, sound)
-    number = int(digest_of({"seed": seed, "media": footage.url, **source})[:16], 16)
+    number = int(digest_of({"seed": seed, "media": footage.media.name, **source})[:16], 16)
     decides = {
         **source,
         **({"handles": footage.warp.description(sound)} if handles != NO_HANDLES else {}),
@@ -166,7 +169,7 @@ def make_job(
         seed=number,
         takes=takes,
         cues=samples,
-        subject=digest_of({"media": footage.url, **source}),
+        subject=digest_of({"media": footage.media.name, **source}),
         handles=handles,
     )
 
@@ -227,7 +230,7 @@ def _fingerprint(media: Pictures, times: tuple[Fraction, ...]) -> list[Any]:
     """
     if isinstance(media, Path):
         status = media.stat()
-        return [status.st_size, status.st_mtime_ns]
+        return [status.st_size, int(status.st_mtime) // 2]  # bundles, and many disks, tell times by two seconds
     paths = (media.path_at(index) for index in sorted({media.index_at(time) for time in times}))
     return [
         str(media.rate / media.step),
@@ -236,6 +239,6 @@ def _fingerprint(media: Pictures, times: tuple[Fraction, ...]) -> list[Any]:
     ]
 
 
-def digest_of(facts: dict[str, Any]) -> str:
-    """SHA-256 in hex over facts that JSON can hold; the same facts give the same, in any order."""
+def digest_of(facts: dict[str, Any] | list[str]) -> str:
+    """SHA-256 in hex over facts that JSON can hold; the same dictionary gives the same, in any order."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, cast, get_args
 
 from v2s_engine.errors import UsageError
-from v2s_plugin.sound_clips import BundleFacts
+from v2s_plugin.bundle_facts import BundleFacts
 
 if TYPE_CHECKING:
     from v2s_engine.bundle import Bundle
     from v2s_engine.pipeline import SoundPipeline
     from v2s_engine.sampling.choose import Device
+    from v2s_plugin.making import MakeSource
+
+
+def ready_bundle(name_or_path: str, device: str) -> tuple[BundleFacts, MakeSource]:
+    """A bundle by name or path: what a timeline remembers of it, and what makes sounds with it on a device.
+
+    Raises `UsageError` for a device that is not known, and as `load_bundle`. Nothing is sampled, nor any device opened,
+    before a sound is to be made.
+    """
+    check_device(device)
+    bundle, facts = open_bundle(name_or_path)
+    return facts, partial(open_pipeline, bundle, device)
 
 
 def open_bundle(name_or_path: str) -> tuple[Bundle, BundleFacts]:

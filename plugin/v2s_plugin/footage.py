@@ -33,8 +33,6 @@ class Footage:
     """The pictures of one clip."""
 
     media: Pictures
-    url: str
-    """The media's `target_url` as the timeline writes it."""
     info: VideoInfo
     warp: Warp
     """From seconds since the start of what is seen of the clip to seconds in the media, which may lie outside it."""
@@ -79,11 +77,11 @@ def footage_of(placed: PlacedClip, library: MediaLibrary) -> Footage | Obstacle:
             f"it lasts {float(placed.span.duration):.0f} s on the timeline, more than a day",
             "trim it in the editing program and export again",
         )
-    warp = warp.later(_media_start(placed.clip, medium)).seen_from(placed.head, placed.speed)
-    return _inside_media(Footage(medium.media, medium.url, medium.info, warp, placed.span.duration))
+    warp = warp.later(media_start(placed.clip, medium)).seen_from(placed.head, placed.speed)
+    return _inside_media(Footage(medium.media, medium.info, warp, placed.span.duration))
 
 
-def _media_start(clip: Any, medium: Medium) -> Fraction:
+def media_start(clip: Any, medium: Medium) -> Fraction:
     """Seconds from the file's first picture at which the clip's own range starts.
 
     The source range counts in the media's own time (often its timecode), whose start the available range gives. Without

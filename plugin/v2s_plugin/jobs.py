@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 import opentimelineio as otio
 
 from v2s_engine.errors import UsageError
+from v2s_plugin.bundle_facts import BundleFacts
 from v2s_plugin.class_map import NO_MAP, ClassMap
 from v2s_plugin.clip_job import ClipJob, frame_rate_of, label_of, make_job
 from v2s_plugin.coverage import covers, visible_parts
@@ -43,11 +44,8 @@ Covered = Literal["skip", "add"]
 class PlanOptions:
     """What the call says. Raises `UsageError` for values that cannot be."""
 
-    bundle_digest: str
-    sound_classes: tuple[str, ...]
-    """The classes that the bundle can sound like."""
-    obeys_cues: bool = True
-    """Whether the bundle can start a sound where a marker says; if not, clips with cues are skipped."""
+    bundle: BundleFacts
+    """What is to make the sounds."""
     sound: str | None = None
     """Class of the clips that nothing else is noted on."""
     sound_force: str | None = None
@@ -68,13 +66,12 @@ class PlanOptions:
     """Folders in which media are looked for that are not where the timeline says."""
     carry: bool = False
     """Whether clips that touch at a cut and have one sound class share one sound, which goes on over the cut."""
-    crosses_cuts: bool = True
-    """Whether the bundle can make such sounds."""
 
     def __post_init__(self) -> None:
+        known = self.bundle.sound_classes
         for name in (self.sound, self.sound_force):
-            if name is not None and name not in self.sound_classes:
-                raise UsageError(f"the bundle has no sound class {name!r}; it has: {', '.join(self.sound_classes)}")
+            if name is not None and name not in known:
+                raise UsageError(f"the bundle has no sound class {name!r}; it has: {', '.join(known)}")
         if self.sound is not None and self.sound_force is not None:
             raise UsageError("--sound and --sound-force contradict each other; give one of them")
         if not 0 <= self.seed < 2**64:
@@ -83,7 +80,9 @@ class PlanOptions:
             raise UsageError(f"existing must be one of {', '.join(get_args(Existing))}; got {self.existing!r}")
         if self.covered not in get_args(Covered):
             raise UsageError(f"covered must be one of {', '.join(get_args(Covered))}; got {self.covered!r}")
-        if self.carry and not self.crosses_cuts:
+        if not isinstance(self.carry, bool):  # as JSON may say it
+            raise UsageError(f"carry must be true or false; got {self.carry!r}")
+        if self.carry and not self.bundle.crosses_cuts:
             raise UsageError(
                 "--carry asks for sounds that go on over cuts, and this bundle starts each sound from the pictures of "
                 "its clip; choose a bundle with frame or envelope conditioning (such as --bundle starter), or leave "
@@ -91,8 +90,8 @@ class PlanOptions:
             )
         if not 1 <= self.takes <= MAX_TAKES:
             raise UsageError(f"takes must lie between 1 and {MAX_TAKES}; got {self.takes}")
-        self.selection.check_classes(self.sound_classes)
-        self.class_map.check_classes(self.sound_classes)
+        self.selection.check_classes(known)
+        self.class_map.check_classes(known)
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def plan(timeline: Any, folder: Path, options: PlanOptions, *, probe: Probe | No
     """
     library = MediaLibrary(folder, probe, search=options.search)
     placed = list(place_clips(timeline, library.length))
-    choice = SoundChoice(options.sound_classes, options.sound, options.sound_force, options.class_map)
+    choice = SoundChoice(options.bundle.sound_classes, options.sound, options.sound_force, options.class_map)
     shots, strays = read_shots(timeline, placed, library, choice)
     chosen = options.selection.pick(timeline, [shot.candidate for shot in shots])
     seen = visible_parts(placed, lambda clip: covers(clip, library)) if options.covered == "skip" else {}
@@ -191,7 +190,7 @@ class _Planner:
         for wish in shot.wishes:
             if wish.sound_class in self.choice.known:
                 for job in self._made(shot, footage, wish):
-                    yield job if self.options.obeys_cues or not job.cues else _cue_in_vain(len(job.cues))
+                    yield job if self.options.bundle.obeys_cues or not job.cues else _cue_in_vain(len(job.cues))
             else:
                 known = ", ".join(self.choice.known)
                 yield Obstacle(
@@ -232,7 +231,7 @@ class _Planner:
                 footage,
                 wish if wish.part else replace(wish, part=part),
                 shot.notes.cues,
-                bundle_digest=self.options.bundle_digest,
+                bundle_digest=self.options.bundle.digest,
                 seed=self.options.seed,
                 takes=self.options.takes,
             )

@@ -90,7 +90,7 @@ def make_missing(
             if all(made.take in takes[index] for index in scene):
                 continue
             parts = [jobs[index] for index in scene]
-            files = sounds.deliver_scene(parts, made.take, made.samples, source.choice.device)
+            files = sounds.deliver(parts, made.take, made.samples, source.choice.device)
             for index, file in zip(scene, files, strict=True):
                 there = takes[index].get(made.take)
                 if there is None or there.sha256 != file.sha256:

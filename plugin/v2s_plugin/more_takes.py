@@ -5,36 +5,40 @@ A take added differs from those that are there by its number alone: bundle, seed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from v2s_engine.errors import BundleError, TimelineError, UsageError
 from v2s_engine.progress import Progress
+from v2s_plugin.bundle_facts import BundleFacts
 from v2s_plugin.clip_job import ClipJob
-from v2s_plugin.jobs import MAX_TAKES, PlanOptions, plan
+from v2s_plugin.jobs import MAX_TAKES, plan
 from v2s_plugin.making import MakeSource, make_missing
 from v2s_plugin.media import style_of_urls
 from v2s_plugin.media_library import Probe
 from v2s_plugin.ours import facts_of, foreign_urls, take_facts_of, text_of
-from v2s_plugin.sound_clips import BundleFacts
+from v2s_plugin.recorded_jobs import RecordedScene, recorded_scenes
 from v2s_plugin.sound_files import RATES, SoundFolder
-from v2s_plugin.take_list import ListedSound
+from v2s_plugin.take_list import ListedSound, list_sounds
 from v2s_plugin.takes import TakeFile, reference_key, take_facts, take_reference, takes_of, usual_device
 
 
 @dataclass(frozen=True)
 class _More:
-    """What is added to one clip."""
+    """What is added to sounds that are one: those of a scene, or a single one."""
 
-    sound: ListedSound
-    job: ClipJob
-    """Asks for all takes up to the last that is added."""
-    first: int
-    """Number of the first take that is added."""
+    scene: RecordedScene
+    last: int
+    """Number of the last take that is added."""
+    rate: int
+    """Samples per second of their files."""
+
+    @property
+    def jobs(self) -> list[ClipJob]:
+        """The jobs, which ask for all takes up to the last."""
+        return [replace(job, takes=self.last) for job in self.scene.jobs]
 
 
 def recorded_bundle(sounds: Sequence[ListedSound]) -> tuple[str, str]:
@@ -72,6 +76,8 @@ def add_takes(
 ) -> int:
     """Make `count` more takes of each of these sounds and hang them on their clips; the choice stays.
 
+    Sounds that are one with these over cuts get them too: alone, a take of one would not join the others'.
+
     `folder` is where the timeline lies, `media` where new WAVs go. Returns how many takes were made.
 
     Raises `UsageError`, `BundleError` (another bundle), `TimelineError` (the pictures of a sound have changed, or one
@@ -80,77 +86,45 @@ def add_takes(
     check_bundle(bundle, sounds)
     if count < 1:
         raise UsageError(f"--add wants a number of takes from 1; got {count}")
-    planned = _jobs_of(
-        sounds, bundle, lambda ways: plan(timeline, folder, replace(ways, search=search), probe=probe).jobs
+    scenes = recorded_scenes(
+        sounds,
+        list_sounds(timeline),
+        bundle,
+        lambda ways: plan(timeline, folder, replace(ways, search=search), probe=probe).jobs,
     )
-    more = [_more(sound, count, job) for sound, job in zip(sounds, planned, strict=True)]
+    more = [_more(scene, count) for scene in scenes]
     device = usual_device([timeline], bundle.digest)
     style = style_of_urls(foreign_urls(timeline))
     made = 0
-    for rate in sorted({_rate_of(each.sound) for each in more}):
-        same_rate = [each for each in more if _rate_of(each.sound) == rate]
-        takes = [{take.take: take for take in takes_of(each.sound.standing.clip, folder)} for each in same_rate]
-        jobs = [each.job for each in same_rate]
-        _, failed = make_missing(jobs, takes, SoundFolder(media, rate), make_source, earlier=device, progress=progress)
+    for rate in sorted({each.rate for each in more}):
+        same_rate = [each for each in more if each.rate == rate]
+        files = SoundFolder(media, rate)
+        jobs = [job for each in same_rate for job in each.jobs]
+        standing = [sounds for each in same_rate for sounds in each.scene.sounds]
+        takes = [
+            {take.take: take for sound in sounds for take in takes_of(sound.standing.clip, folder)}
+            for sounds in standing
+        ]
+        _, failed = make_missing(jobs, takes, files, make_source, earlier=device, progress=progress)
         for skip in failed.values():
             raise TimelineError(f"{skip.label} ({skip.where}): {skip.reason}; {skip.advice}")
-        for each, files in zip(same_rate, takes, strict=True):
-            new: Sequence[TakeFile] = [take for number, take in sorted(files.items()) if number >= each.first]
-            made += len(new)
-            new = _levelled(timeline, each, new, SoundFolder(media, rate), folder)
-            _hang(each.sound.standing.clip, new, style, media.parent)
+        for job, of_job, known in zip(jobs, standing, takes, strict=True):
+            for sound in of_job:
+                had = max(sound.takes, default=0)
+                new: Sequence[TakeFile] = [take for number, take in sorted(known.items()) if number > had]
+                made += len(new)
+                new = _levelled(timeline, sound, job, new, files, folder=folder)
+                _hang(sound.standing.clip, new, style, media.parent)
     return made
 
 
-def _more(sound: ListedSound, count: int, job: ClipJob) -> _More:
-    last = max(sound.takes, default=0)
+def _more(scene: RecordedScene, count: int) -> _More:
+    sounds = [sound for each in scene.sounds for sound in each]
+    last = max((take for sound in sounds for take in sound.takes), default=0)
     if last + count > MAX_TAKES:
-        raise UsageError(f"{sound.name} ({sound.where}) would have {last + count} takes; the most is {MAX_TAKES}")
-    return _More(sound, replace(job, takes=last + count), last + 1)
-
-
-def _jobs_of(
-    sounds: Sequence[ListedSound], bundle: BundleFacts, planned: Callable[[PlanOptions], Sequence[ClipJob]]
-) -> list[ClipJob]:
-    """The job of each sound: the one whose key it bears, and of several that sound the same the nearest."""
-    found: dict[str, list[ClipJob]] = {}
-    for options in _ways(sounds, bundle):
-        if all(sound.standing.key in found for sound in sounds):
-            break
-        for job in planned(options):
-            found.setdefault(job.key, []).append(job)
-    for sound in sounds:
-        if sound.standing.key not in found:
-            raise TimelineError(
-                f"no clip on the timeline shows what {sound.name} ({sound.where}) was made for: it was cut, marked or "
-                "relinked since; run v2s generate again"
-            )
-    return [min(found[sound.standing.key], key=lambda job: _distance(job, sound)) for sound in sounds]
-
-
-def _distance(job: ClipJob, sound: ListedSound) -> Fraction:
-    """Seconds between a job and the place where V2S put a sound."""
-    recorded = sound.standing.recorded
-    return abs(job.timeline_start - recorded.start) if recorded else Fraction(0)
-
-
-def _ways(sounds: Sequence[ListedSound], bundle: BundleFacts) -> Iterator[PlanOptions]:
-    """How the timeline may have been planned so that these sounds came of it: each way gives other keys."""
-    facts = [(sound.sound_class, text_of(facts_of(sound.standing.clip), "call_seed")) for sound in sounds]
-    for sound_class, seed in dict.fromkeys(facts):
-        if not seed.isdecimal() or int(seed) >= 2**64 or sound_class not in bundle.sound_classes:
-            continue
-        for covered, forced in product(("skip", "add"), (False, True)):
-            yield PlanOptions(
-                bundle_digest=bundle.digest,
-                sound_classes=bundle.sound_classes,
-                obeys_cues=bundle.obeys_cues,
-                sound=None if forced else sound_class,
-                sound_force=sound_class if forced else None,
-                seed=int(seed),
-                existing="add",
-                covered=covered,
-            )
+        first = sounds[0]
+        raise UsageError(f"{first.name} ({first.where}) would have {last + count} takes; the most is {MAX_TAKES}")
+    return _More(scene, last + count, _rate_of(sounds[0]))
 
 
 def _rate_of(sound: ListedSound) -> int:
@@ -162,14 +136,14 @@ def _rate_of(sound: ListedSound) -> int:
 
 
 def _levelled(
-    timeline: Any, more: _More, takes: Sequence[TakeFile], sounds: SoundFolder, folder: Path
+    timeline: Any, sound: ListedSound, job: ClipJob, takes: Sequence[TakeFile], sounds: SoundFolder, *, folder: Path
 ) -> Sequence[TakeFile]:
     """New takes with the levels that the others of their sound have."""
-    if "mix" not in facts_of(more.sound.standing.clip):
+    if "mix" not in facts_of(sound.standing.clip):
         return takes
     from v2s_plugin.levels.mixing import mix_added  # noqa: PLC0415  (NumPy and FFmpeg: only where levels were set)
 
-    return mix_added(timeline, more.sound.standing, more.job, takes, sounds, folder=folder)
+    return mix_added(timeline, sound.standing, job, takes, sounds, folder=folder)
 
 
 def _hang(clip: Any, takes: Sequence[TakeFile], style: Any, folder: Path) -> None:

@@ -12,7 +12,6 @@ takes that the first run left are used again.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 KNOWN_KEYS = (
@@ -64,7 +63,8 @@ def _scored(timeline: Any, asked: dict[str, Any], written: str | None) -> Any:
         from v2s_engine.bundle import DEFAULT_BUNDLE  # noqa: PLC0415
         from v2s_engine.errors import UsageError  # noqa: PLC0415
         from v2s_engine.progress import Progress  # noqa: PLC0415
-        from v2s_plugin.engine import open_bundle, open_pipeline  # noqa: PLC0415
+        from v2s_plugin.engine import ready_bundle  # noqa: PLC0415
+        from v2s_plugin.options import score_options  # noqa: PLC0415
         from v2s_plugin.scoring import score_timeline  # noqa: PLC0415
         from v2s_plugin.sound_files import SoundFolder  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -76,13 +76,12 @@ def _scored(timeline: Any, asked: dict[str, Any], written: str | None) -> Any:
     if not isinstance(timeline, otio.schema.Timeline):
         raise UsageError(f"v2s_generate scores a Timeline; got a {type(timeline).__name__}")
     media_folder, timeline_folder = _folders(asked, written)
-    model, facts = open_bundle(asked.pop("bundle", DEFAULT_BUNDLE))
-    device = asked.pop("device", "auto")
-    options = _options(asked, facts)
+    facts, make_source = ready_bundle(asked.pop("bundle", DEFAULT_BUNDLE), asked.pop("device", "auto"))
+    options = score_options(facts, **asked)
     result = score_timeline(
         timeline,
         options,
-        partial(open_pipeline, model, device),
+        make_source,
         folder=timeline_folder,
         sounds=SoundFolder(media_folder, options.rate),
         progress=Progress(),
@@ -101,40 +100,3 @@ def _folders(asked: dict[str, Any], written: str | None) -> tuple[Any, Any]:
         raise UsageError('v2s_generate wants to know where the sounds go; add "media_folder": "/a/folder"')
     media_folder = Path(given).absolute()
     return media_folder, Path(asked.pop("timeline_folder", media_folder.parent)).absolute()
-
-
-def _options(asked: dict[str, Any], facts: Any) -> Any:
-    from pathlib import Path  # noqa: PLC0415
-
-    from v2s_engine.grid import DELIVERY_RATE  # noqa: PLC0415
-    from v2s_plugin.class_map import NO_MAP, read_class_map  # noqa: PLC0415
-    from v2s_plugin.jobs import PlanOptions  # noqa: PLC0415
-    from v2s_plugin.scoring import ScoreOptions  # noqa: PLC0415
-    from v2s_plugin.selection import Selection  # noqa: PLC0415
-
-    rate = int(asked.pop("rate", DELIVERY_RATE))
-    only = asked.pop("only", ())
-    table = asked.pop("map", None)
-    search = asked.pop("search", ())
-    levels = _levels(asked)
-    tracks = asked.pop("tracks", "per-class")
-    planned = PlanOptions(
-        bundle_digest=facts.digest,
-        sound_classes=facts.sound_classes,
-        obeys_cues=facts.obeys_cues,
-        crosses_cuts=facts.crosses_cuts,
-        selection=Selection.parse([only] if isinstance(only, str) else only),
-        class_map=read_class_map(Path(table)) if table else NO_MAP,
-        search=tuple(Path(folder) for folder in ([search] if isinstance(search, str) else search)),
-        **asked,
-    )
-    return ScoreOptions(plan=planned, bundle=facts, rate=rate, levels=levels, tracks=tracks)
-
-
-def _levels(asked: dict[str, Any]) -> Any:
-    """What is asked for about levels; takes its keys out of `asked`."""
-    from v2s_plugin.levels.options import LevelOptions  # noqa: PLC0415
-
-    numbers = {name: float(asked.pop(name)) for name in ("lufs", "duck_by", "fade") if name in asked}
-    duck = asked.pop("duck", ())
-    return LevelOptions(duck=(duck,) if isinstance(duck, str) else tuple(duck), pan=asked.pop("pan", "mono"), **numbers)

@@ -19,7 +19,7 @@ from v2s_engine.errors import MediaError
 from v2s_plugin.media import find_on_disk
 from v2s_plugin.ours import is_ours
 from v2s_plugin.placement import PlacedClip
-from v2s_plugin.rates import Span
+from v2s_plugin.rates import Span, joined
 
 
 class OwnSounds:
@@ -34,7 +34,7 @@ class OwnSounds:
             if clip.kind == otio.schema.TrackKind.Audio and clip.obstacle is None and not is_ours(clip.clip):
                 for mark in self._marks(clip.clip):
                     heard.setdefault(mark, []).append(clip.span)
-        self._heard = {mark: _grown_together(spans) for mark, spans in heard.items()}
+        self._heard = {mark: joined(spans) for mark, spans in heard.items()}
 
     def has(self, clip: PlacedClip) -> bool:
         """Whether any sound of the clip's own is heard while it is seen."""
@@ -58,17 +58,6 @@ class OwnSounds:
             return find_on_disk(url, self._folder).resolve()
         except (MediaError, OSError):
             return url
-
-
-def _grown_together(spans: Sequence[Span]) -> list[Span]:
-    """The same time in rising stretches that do not touch."""
-    grown: list[Span] = []
-    for span in sorted(spans, key=lambda span: span.start):
-        if grown and span.start <= grown[-1].end:
-            grown[-1] = Span(grown[-1].start, max(grown[-1].end, span.end))
-        else:
-            grown.append(span)
-    return grown
 
 
 def _links(metadata: Mapping[str, Any]) -> Iterator[Hashable]:

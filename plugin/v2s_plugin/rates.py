@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -44,6 +45,17 @@ class Span:
     def shifted(self, seconds: Fraction) -> Span:
         """The same stretch `seconds` later."""
         return Span(self.start + seconds, self.end + seconds)
+
+
+def joined(spans: Iterable[Span], pause: Fraction = Fraction(0)) -> list[Span]:
+    """The same time in rising stretches: those that overlap, touch, or are at most `pause` seconds apart are one."""
+    found: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        if found and span.start - found[-1].end <= pause:
+            found[-1] = Span(found[-1].start, max(found[-1].end, span.end))
+        else:
+            found.append(span)
+    return found
 
 
 def exact_rate(rate: float) -> Fraction | None:

@@ -34,11 +34,13 @@ def in_scenes(jobs: Sequence[ClipJob]) -> list[ClipJob]:
     cross-fade, parts them.
     """
     carried = list(jobs)
-    for number, scene in enumerate(_chains(jobs)):
-        keys = tuple(jobs[index].key for index in scene)
-        chained = _chained_keys([jobs[index] for index in scene])
-        for position, (index, key) in enumerate(zip(scene, chained, strict=True)):
-            carried[index] = replace(jobs[index], key=key, part=ScenePart(number, position, keys))
+    for scene in _chains(jobs):
+        keys = list(_chained_keys([jobs[index] for index in scene]))
+        first = jobs[scene[0]]
+        name = digest_of({"key": keys[-1], "path": first.index_path, "start": str(first.timeline_start)})
+        for position, (index, key) in enumerate(zip(scene, keys, strict=True)):
+            part = ScenePart(name, position, len(scene), jobs[index].key)
+            carried[index] = replace(jobs[index], key=key, part=part)
     return carried
 
 
@@ -92,7 +94,10 @@ def _chained_keys(scene: Sequence[ClipJob]) -> Iterator[str]:
     chain = ""
     for position, job in enumerate(scene):
         chain = digest_of({"after": chain, "key": job.key})
-        ahead = [each.key for each in scene[position + 1 :] if each.timeline_start < job.timeline_end + _HEARD_AHEAD]
+        end = position + 1
+        while end < len(scene) and scene[end].timeline_start < job.timeline_end + _HEARD_AHEAD:
+            end += 1
+        ahead = [each.key for each in scene[position + 1 : end]]
         yield digest_of({"scene": chain, "ahead": ahead})
 
 

@@ -27,7 +27,7 @@ from v2s_plugin.outputs import clear_drafts, only_run
 from v2s_plugin.prune import delete, find_orphans
 from v2s_plugin.relink import Relinked
 from v2s_plugin.selection import EVERYTHING
-from v2s_plugin.sound_clips import BundleFacts, ClipStyle
+from v2s_plugin.sound_clips import ClipStyle
 from v2s_plugin.sound_files import RATES, SoundFolder
 from v2s_plugin.takes import ScoredJob, known_takes, usual_device
 from v2s_plugin.timeline import Destination, destination, open_timeline
@@ -42,7 +42,6 @@ class ScoreOptions:
     """What the call says. Raises `UsageError` for values that cannot be."""
 
     plan: PlanOptions
-    bundle: BundleFacts
     output: Path | None = None
     """Where the scored timeline goes; None: `cut_scored.otio` beside `cut.otio`."""
     rate: int = DELIVERY_RATE
@@ -217,7 +216,7 @@ def score_timeline(
     if earlier is not None:
         known |= known_takes(earlier, earlier_folder or target)
     takes = [takes_still_good(job, sounds, known) for job in todo.jobs]
-    device = usual_device([timeline, earlier], options.bundle.digest)
+    device = usual_device([timeline, earlier], options.plan.bundle.digest)
     choice, failed = make_missing(todo.jobs, takes, sounds, make_source, earlier=device, progress=progress)
     skips = (*todo.skips, *failed.values())
     scored = tuple(
@@ -231,7 +230,7 @@ def score_timeline(
     written = with_sound_tracks(
         timeline,
         scored,
-        ClipStyle(options.bundle, style, target, options.plan.seed),
+        ClipStyle(options.plan.bundle, style, target, options.plan.seed),
         tracks=cast("Tracks", options.tracks),
         earlier=earlier,
         unselected=None if options.plan.selection == EVERYTHING else todo.unselected_jobs,
@@ -256,7 +255,7 @@ def score_timeline(
         scored,
         skips,
         sounds.path,
-        options.bundle.name,
+        options.plan.bundle.name,
         choice,
         warnings=warnings,
         relinked=todo.relinked,

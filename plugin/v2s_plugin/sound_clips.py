@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,8 @@ from typing import Any
 import opentimelineio as otio
 
 from v2s_engine import __version__
-from v2s_plugin.clip_job import ClipJob
+from v2s_plugin.bundle_facts import BundleFacts
+from v2s_plugin.clip_job import ClipJob, digest_of
 from v2s_plugin.edits import SoundPlace, place_facts, place_of
 from v2s_plugin.media import UrlStyle
 from v2s_plugin.ours import facts_of, take_facts_of, text_of
@@ -25,19 +24,6 @@ from v2s_plugin.takes import (
     take_facts,
     take_reference,
 )
-
-
-@dataclass(frozen=True)
-class BundleFacts:
-    """What a timeline remembers of the bundle that made its sounds."""
-
-    name: str
-    digest: str
-    sound_classes: tuple[str, ...]
-    obeys_cues: bool = True
-    """Whether markers `v2s:cue` can be obeyed; not written to the timeline."""
-    crosses_cuts: bool = True
-    """Whether one sound can go on over cuts; not written to the timeline."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +82,7 @@ def set_place(clip: Any, place: SoundPlace, rate: float) -> None:
 
 def stretch_of(job: ClipJob) -> str:
     """SHA-256 in hex over a job's stretch of picture, whatever it is to sound like."""
-    name = getattr(job.media, "name", "")
-    text = json.dumps([str(name), str(job.source_start), str(job.source_duration)])
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of([job.media.name, str(job.source_start), str(job.source_duration)])
 
 
 def _references(sound: ScoredJob, style: ClipStyle) -> dict[str, Any]:
@@ -126,6 +110,6 @@ def _facts(sound: ScoredJob, style: ClipStyle, twin: int) -> dict[str, Any]:
         "name": _name_of(job),
         "placed": place_facts(place_of(job)),
         "twin": twin,
-        **({"scene": list(job.part.keys)} if job.part else {}),
+        **({"scene": {"name": job.part.scene, "count": job.part.count, "alone": job.part.alone}} if job.part else {}),
         "takes": {reference_key(take.take): take_facts(take) for take in sound.takes},
     }

@@ -52,20 +52,15 @@ class SoundFolder:
                 f"cannot make the folder {self.path} for the sounds: {error.strerror}; choose another place with -o"
             ) from error
 
-    def deliver(self, job: ClipJob, take: int, samples: NDArray[np.float32], device: str = "") -> TakeFile:
-        """Write one take, given as it was generated on `device`: `[job.length]` at 16 kHz.
-
-        Raises `OutputError` where the disk does not take it; nothing half-written stays.
-        """
-        return self.deliver_scene((job,), take, samples, device)[0]
-
-    def deliver_scene(
+    def deliver(
         self, scene: Sequence[ClipJob], take: int, samples: NDArray[np.float32], device: str = ""
     ) -> list[TakeFile]:
-        """Write one take of a sound that goes on over jobs which touch, a WAV for each; given as for `deliver`.
+        """Write one take, given as it was generated on `device`: `[request_for(scene).length]` at 16 kHz.
 
-        It is finished as a whole and cut at the timeline's samples: the WAVs in a row are the whole again, with one
-        gain. Raises as `deliver`.
+        `scene` are the jobs that have this sound, each of which begins where the one before it ends; each gets a WAV.
+        The sound is finished as a whole, with one gain, and cut at the timeline's samples: the WAVs in a row are it.
+
+        Raises `OutputError` where the disk does not take it; nothing half-written stays.
         """
         from v2s_engine.audio import finish, write_wav  # noqa: PLC0415  (NumPy and FFmpeg: only where sound is made)
 

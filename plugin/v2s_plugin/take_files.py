@@ -12,11 +12,11 @@ from typing import Any
 from v2s_engine.errors import TimelineError
 from v2s_engine.progress import Progress
 from v2s_plugin import engine
+from v2s_plugin.bundle_facts import BundleFacts
 from v2s_plugin.making import MakeSource
 from v2s_plugin.media_library import Probe
 from v2s_plugin.more_takes import add_takes, recorded_bundle
 from v2s_plugin.outputs import only_run
-from v2s_plugin.sound_clips import BundleFacts
 from v2s_plugin.take_list import ListedSound, choose_take, list_sounds, pick_sounds
 from v2s_plugin.timeline import Destination, OpenTimeline, destination, open_timeline, read_timeline
 
@@ -71,7 +71,7 @@ def add_in_file(
     `bundle` says where the bundle that made them lies, if not under its recorded name. Raises as `add_takes`.
     """
     progress = progress or Progress()
-    open_with = open_bundle or partial(_engine_bundle, device)
+    open_with = open_bundle or partial(engine.ready_bundle, device=device)
     with _changing(path) as (opened, target), target.sound_folder() as media:
         sounds = pick_sounds(_sounds_on(opened.timeline, path), clips)
         facts, make_source = open_with(bundle or recorded_bundle(sounds)[0])
@@ -106,9 +106,3 @@ def _sounds_on(timeline: Any, path: Path) -> tuple[ListedSound, ...]:
     if not sounds:
         raise TimelineError(f"{path} holds no sounds of V2S; give a timeline that v2s generate wrote")
     return sounds
-
-
-def _engine_bundle(device: str, name: str) -> tuple[BundleFacts, MakeSource]:
-    engine.check_device(device)
-    model, facts = engine.open_bundle(name)
-    return facts, partial(engine.open_pipeline, model, device)

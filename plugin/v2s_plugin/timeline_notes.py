@@ -105,7 +105,7 @@ def spread_notes(
 def notes_around(timeline: Any, clip: PlacedClip) -> tuple[str, ...]:
     """The classes that the metadata of what is nearest around a clip names: nest or track, else the timeline.
 
-    Metadata that is not understood names none; `stray_metadata` tells of it.
+    Metadata that is not understood names none; `stray_notes` tells of it.
     """
     around = [timeline, timeline.tracks]
     for index in clip.index_path[:-1]:

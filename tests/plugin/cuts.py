@@ -21,9 +21,9 @@ from v2s_engine.pipeline import SoundFailure, SoundRequest, SoundTake
 from v2s_engine.progress import Progress
 from v2s_engine.sampling.choose import Choice
 from v2s_engine.video import VideoInfo
+from v2s_plugin.bundle_facts import BundleFacts
 from v2s_plugin.jobs import PlanOptions
 from v2s_plugin.scoring import ScoreOptions, ScoreResult, score_file
-from v2s_plugin.writeback import BundleFacts
 
 BUNDLE = BundleFacts("toy", "d" * 64, ("dog", "drum"))
 
@@ -113,7 +113,7 @@ def fake_probe(path: Path) -> VideoInfo:
 
 
 def options(**given: Any) -> PlanOptions:
-    return PlanOptions(bundle_digest=BUNDLE.digest, sound_classes=BUNDLE.sound_classes, **given)
+    return PlanOptions(given.pop("bundle", BUNDLE), **given)
 
 
 class ClickSource:
@@ -157,5 +157,5 @@ def score(
     path = folder / "cut.otio"
     if cut is not None:
         save(cut, path)
-    wanted = ScoreOptions(plan=plan or options(sound="dog"), bundle=BUNDLE, **given)
+    wanted = ScoreOptions(plan=plan or options(sound="dog"), **given)
     return score_file(path, wanted, lambda **_: source, progress, probe=probe)

@@ -15,7 +15,7 @@ from v2s_plugin.jobs import PlanOptions, plan
 
 
 def test_the_demo_names_its_sounds_itself() -> None:
-    found = plan(load(DEMO / "demo.otio"), DEMO, PlanOptions(bundle_digest="d", sound_classes=("dog", "drum")))
+    found = plan(load(DEMO / "demo.otio"), DEMO, PlanOptions(BUNDLE))
     assert found.skips == ()
     assert {job.sound_class for job in found.jobs} == {"dog", "drum"}
     assert sum(len(job.cues) for job in found.jobs) == 1

@@ -10,7 +10,7 @@ from typing import Any
 import opentimelineio as otio
 import pytest
 
-from tests.plugin.cuts import BUNDLE, ClickSource, clip, fake_probe, names_in, options, save, span, timeline, track
+from tests.plugin.cuts import ClickSource, clip, fake_probe, names_in, options, save, span, timeline, track
 from tests.plugin.scored_cuts import placed_sounds
 from v2s_engine.errors import (
     OutputError,
@@ -79,7 +79,7 @@ def media_of(path: Path) -> dict[str, bytes]:
 
 
 def score_bundle(source: Path, click: ClickSource | None = None, **given: Any) -> ScoreResult:
-    wanted = ScoreOptions(plan=options(sound="dog", **given.pop("plan", {})), bundle=BUNDLE, **given)
+    wanted = ScoreOptions(plan=options(sound="dog", **given.pop("plan", {})), **given)
     return score_file(source, wanted, lambda **_: click or ClickSource(), probe=fake_probe)
 
 

@@ -12,7 +12,6 @@ import opentimelineio as otio
 import pytest
 
 from tests.plugin.cuts import (
-    BUNDLE,
     ClickSource,
     clip,
     fake_probe,
@@ -84,7 +83,7 @@ def edl_rate(name: str) -> ReadOptions:
 
 
 def score_any(source: Path, **given: Any) -> ScoreResult:
-    wanted = ScoreOptions(plan=options(sound="dog", existing="add"), bundle=BUNDLE, **given)
+    wanted = ScoreOptions(plan=options(sound="dog", existing="add"), **given)
     return score_file(source, wanted, lambda **_: ClickSource(), probe=fake_probe)
 
 

@@ -15,6 +15,7 @@ from tests.media import make_clip, read_number
 from tests.plugin.cuts import clip, fake_probe, gap, info, marker, options, span, time, timeline, track
 from v2s_engine.errors import UsageError
 from v2s_engine.video import read_pictures
+from v2s_plugin.bundle_facts import BundleFacts
 from v2s_plugin.clip_job import ClipJob
 from v2s_plugin.jobs import Plan, PlanOptions, plan
 from v2s_plugin.warp import PLAIN, Warp
@@ -279,7 +280,7 @@ def test_seed_bundle_and_media_content_change_the_key_and_takes_do_not(folder: P
     reseeded = only_job(folder, shot, sound="dog", seed=1)
     assert reseeded.key != usual.key
     assert reseeded.seed != usual.seed
-    other_bundle = PlanOptions(bundle_digest="e", sound_classes=("dog",))
+    other_bundle = PlanOptions(BundleFacts("other", "e", ("dog",)))
     (job,) = plan(timeline(track(shot)), folder, other_bundle, probe=fake_probe).jobs
     assert job.key != usual.key
     assert job.seed == usual.seed
@@ -328,7 +329,7 @@ def test_sound_is_the_default_and_sound_force_overrides(folder: Path) -> None:
 
 
 def test_a_bundle_with_one_class_needs_no_word(folder: Path) -> None:
-    one = PlanOptions(bundle_digest="d", sound_classes=("dog",))
+    one = PlanOptions(BundleFacts("one", "d", ("dog",)))
     (job,) = plan(timeline(track(clip("a", "a.mp4", source=span(0, 24, 24)))), folder, one, probe=fake_probe).jobs
     assert job.sound_class == "dog"
 

@@ -15,7 +15,7 @@ import opentimelineio as otio
 import pytest
 
 from tests.media import make_clip
-from tests.plugin.cuts import BUNDLE, CLICK_AT, ClickSource, clip, gap, load, options, score, span, timeline, track
+from tests.plugin.cuts import CLICK_AT, ClickSource, clip, gap, load, options, score, span, timeline, track
 from v2s_engine.audio import read_sound, write_wav
 from v2s_engine.grid import SAMPLE_RATE
 from v2s_plugin.levels.options import DUCK_BY_DB, LevelOptions
@@ -162,7 +162,7 @@ def test_a_scored_kdenlive_project_plays_its_sounds_where_they_should(shared: Pa
     source.write_text(text.replace("/media/project/media", str(tmp_path)), encoding="utf-8")
     for name in ("A shot 01.mov", "B_shot.mov"):
         make_clip(tmp_path / name, rate=rate, frames=480, timecode="01:00:00:00")
-    wanted = ScoreOptions(plan=options(sound="dog", existing="add"), bundle=BUNDLE, format="mlt")
+    wanted = ScoreOptions(plan=options(sound="dog", existing="add"), format="mlt")
     result = score_file(source, wanted, lambda **_: ClickSource())
     assert result.output is not None
     check_onsets(result.output, onsets(0, 48, 96, rate=rate), rate)
@@ -176,7 +176,7 @@ def test_a_scored_bundle_plays_its_sounds_where_they_should(tmp_path: Path) -> N
     with zipfile.ZipFile(tmp_path / "cut.otioz", "w") as bundle:
         bundle.writestr("content.otio", otio.core.serialize_json_to_string(cut))
         bundle.write(tmp_path / "a.mov", "media/a.mov")
-    wanted = ScoreOptions(plan=options(sound="dog"), bundle=BUNDLE)
+    wanted = ScoreOptions(plan=options(sound="dog"))
     result = score_file(tmp_path / "cut.otioz", wanted, lambda **_: ClickSource())
     assert result.output == tmp_path / "cut_scored.otioz"
     inside = tmp_path / "inside"

@@ -127,6 +127,16 @@ def test_the_hook_takes_a_selection_and_a_map(cut: Path, source: ClickSource) ->
         otio_adapter.hook_function(load(cut), {"v2s": wanted | {"only": ["track=V1", "clip=x"]}})
 
 
+def test_the_hook_carries_sounds_over_cuts(cut: Path, source: ClickSource) -> None:
+    timeline = load(cut)
+    timeline.tracks[0].append(clip("b", "a.mp4", source=span(24, 24, 24)))
+    wanted = {"media_folder": str(cut.parent / "sounds"), "sound": "dog", "carry": True}
+    otio_adapter.hook_function(timeline, {"v2s": wanted})
+    assert [len(request.runs) for request in source.requests] == [2]
+    with pytest.raises(UsageError, match="carry must be true or false; got 'no'"):
+        otio_adapter.hook_function(timeline, {"v2s": wanted | {"carry": "no"}})
+
+
 def test_running_twice_makes_nothing_twice(cut: Path, source: ClickSource) -> None:
     wanted = {"v2s": {"media_folder": str(cut.parent / "sounds"), "sound": "dog"}}
     once = otio_adapter.hook_function(load(cut), wanted)

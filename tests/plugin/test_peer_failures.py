@@ -24,8 +24,8 @@ from v2s_engine.progress import Progress
 from v2s_engine.sampling.choose import Choice
 from v2s_engine.video import PictureReader, VideoInfo, probe, read_pictures
 from v2s_plugin import cli
+from v2s_plugin.bundle_facts import BundleFacts
 from v2s_plugin.jobs import plan
-from v2s_plugin.sound_clips import BundleFacts
 from v2s_plugin.writeback import without_sound_tracks
 
 NTSC = {23.976: Fraction(24_000, 1001), 29.97: Fraction(30_000, 1001)}
@@ -299,6 +299,7 @@ FLAGS: dict[str, tuple[list[str], list[str]]] = {
     "--rate": ([], ["--rate", "44100"]),
     "--existing": (["--sound", "dog"], ["--existing", "add"]),
     "--covered": (["--sound", "dog"], ["--covered", "add"]),
+    "--carry": (["--sound", "dog"], ["--carry"]),
     "--only": (["--sound", "dog"], ["--only", "clip=noted"]),
     "--map": ([], ["--map", "classes.csv"]),
     "--search": ([], ["--search", "elsewhere"]),

@@ -415,11 +415,12 @@ def test_every_moment_shows_what_a_slow_judge_says(cut: Any) -> None:
 
 
 def test_places_agree_with_otio_where_otio_can_tell(shared_timeline: object) -> None:
-    for each in place_clips(shared_timeline):
-        if each.obstacle is None and len(each.index_path) == 2:
-            theirs = each.clip.trimmed_range_in_parent()
-            assert float(each.span.start) == pytest.approx(theirs.start_time.to_seconds(), abs=1e-2)
-            assert float(each.span.duration) == pytest.approx(theirs.duration.to_seconds(), abs=1e-2)
+    placed = [each for each in place_clips(shared_timeline) if each.obstacle is None and len(each.index_path) == 2]
+    assert placed
+    for each in placed:
+        theirs = each.clip.trimmed_range_in_parent()
+        assert float(each.span.start) == pytest.approx(theirs.start_time.to_seconds(), abs=1e-2)
+        assert float(each.span.duration) == pytest.approx(theirs.duration.to_seconds(), abs=1e-2)
 
 
 @pytest.fixture(params=["resolve_picchu_8v11a", "kdenlive_2608_export", "avid_multitrack_missing_media"])

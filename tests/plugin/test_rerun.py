@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from tests.plugin.cuts import (
-    BUNDLE,
     ClickSource,
     clip,
     fake_probe,
@@ -166,7 +165,7 @@ def devices_asked_for(
         return source
 
     save(cut, folder / "cut.otio")
-    wanted = ScoreOptions(plan=options(sound="dog", takes=takes), bundle=BUNDLE, force=True)
+    wanted = ScoreOptions(plan=options(sound="dog", takes=takes), force=True)
     return told, score_file(folder / "cut.otio", wanted, make, probe=fake_probe)
 
 

@@ -15,7 +15,6 @@ import pytest
 
 from tests.media import make_clip
 from tests.plugin.cuts import (
-    BUNDLE,
     CLICK_AT,
     ClickSource,
     clip,
@@ -325,7 +324,7 @@ def test_the_device_is_opened_only_where_something_is_to_be_made(folder: Path) -
     def no_device(**_: Any) -> Any:
         raise DeviceError("no GPU")
 
-    wanted = ScoreOptions(plan=options(sound="dog"), bundle=BUNDLE, force=True)
+    wanted = ScoreOptions(plan=options(sound="dog"), force=True)
     assert score_file(folder / "cut.otio", wanted, no_device, probe=fake_probe).reused == 1
     with pytest.raises(DeviceError):
         score_file(folder / "cut.otio", replace(wanted, plan=options(sound="drum")), no_device, probe=fake_probe)

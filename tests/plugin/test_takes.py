@@ -23,11 +23,11 @@ from tests.plugin.cuts import (
 from tests.plugin.cuts import timeline as cut_of
 from v2s_engine.audio import read_sound
 from v2s_engine.errors import BundleError, TimelineError, UsageError
+from v2s_plugin.bundle_facts import BundleFacts
 from v2s_plugin.cli import main
 from v2s_plugin.making import MakeSource
 from v2s_plugin.ours import our_clips
 from v2s_plugin.selection import Selection
-from v2s_plugin.sound_clips import BundleFacts
 from v2s_plugin.take_files import TakesAnswer, add_in_file, choose_in_file, takes_of_file
 
 

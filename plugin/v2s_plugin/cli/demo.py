@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -30,23 +29,16 @@ def demo_command(
     from v2s_plugin.cli.answers import answer_json, exit_code, score_answer
     from v2s_plugin.cli.talk import say_result, watched_progress
     from v2s_plugin.demo_timeline import copy_demo
-    from v2s_plugin.engine import check_device, open_bundle, open_pipeline
-    from v2s_plugin.jobs import PlanOptions
+    from v2s_plugin.engine import ready_bundle
+    from v2s_plugin.options import score_options
     from v2s_plugin.preview import render_preview
-    from v2s_plugin.scoring import ScoreOptions, score_file
+    from v2s_plugin.scoring import score_file
 
-    check_device(device)
-    model, facts = open_bundle(bundle)
-    options = ScoreOptions(
-        plan=PlanOptions(
-            bundle_digest=facts.digest, sound_classes=facts.sound_classes, obeys_cues=facts.obeys_cues, seed=seed
-        ),
-        bundle=facts,
-        force=force,
-    )
+    facts, make_source = ready_bundle(bundle, device)
+    options = score_options(facts, seed=seed, force=force)
     source = copy_demo(folder.absolute(), force=force)
     with watched_progress() as progress:
-        result = score_file(source, options, partial(open_pipeline, model, device), progress)
+        result = score_file(source, options, make_source, progress)
         preview = source.with_name("demo_scored.mp4")
         render_preview(result.timeline, source.parent, preview, progress)
     say_result(result)

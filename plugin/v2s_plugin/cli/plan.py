@@ -38,32 +38,28 @@ def plan_command(
 
     Writes nothing. Takes the options of `v2s generate` that decide what is sounded.
     """
-    from v2s_plugin.class_map import NO_MAP, read_class_map
     from v2s_plugin.cli.answers import answer_json, counted, exit_code, job_answer, relink_answer, skip_answer
     from v2s_plugin.cli.talk import say
     from v2s_plugin.engine import open_bundle
-    from v2s_plugin.formats.reading import ReadOptions
-    from v2s_plugin.jobs import PlanOptions, plan
-    from v2s_plugin.selection import Selection
+    from v2s_plugin.jobs import plan
+    from v2s_plugin.options import score_options
     from v2s_plugin.timeline import open_timeline
 
     _, facts = open_bundle(bundle)
-    options = PlanOptions(
-        bundle_digest=facts.digest,
-        sound_classes=facts.sound_classes,
-        obeys_cues=facts.obeys_cues,
+    options = score_options(
+        facts,
         sound=sound,
         sound_force=sound_force,
         existing=existing,
         covered=covered,
         carry=carry,
-        crosses_cuts=facts.crosses_cuts,
-        selection=Selection.parse(only or ()),
-        class_map=read_class_map(class_map) if class_map else NO_MAP,
-        search=tuple(search or ()),
+        only=only or (),
+        map=class_map,
+        search=search or (),
+        edl_rate=edl_rate,
     )
-    with open_timeline(timeline, ReadOptions(edl_rate)) as cut:
-        found = plan(cut.timeline, cut.folder, options)
+    with open_timeline(timeline, options.read) as cut:
+        found = plan(cut.timeline, cut.folder, options.plan)
     if as_json:
         answer_json(
             {

@@ -22,7 +22,15 @@ ClipOption = Annotated[
 ChooseOption = Annotated[
     int | None, typer.Option("--choose", metavar="N", help="Have take N heard.", show_default=False)
 ]
-AddOption = Annotated[int | None, typer.Option("--add", metavar="N", help="Make N more takes.", show_default=False)]
+AddOption = Annotated[
+    int | None,
+    typer.Option(
+        "--add",
+        metavar="N",
+        help="Make N more takes; with --carry, of all clips that share the sound.",
+        show_default=False,
+    ),
+]
 RecordedBundleOption = Annotated[
     str | None,
     typer.Option(

@@ -55,8 +55,9 @@ def say_result(result: ScoreResult) -> None:
         say(f"relinked: {relinked}")
     for dropped in result.dropped:
         say(f"left out: {dropped.clip.name} ({dropped.where}): no clip shows its stretch of picture any more")
-    for path in result.orphans:
-        say(f"deleted: {path.name}" if result.pruned else f"not used any more (--prune deletes it): {path.name}")
+    if result.orphans:
+        files, folder = counted(len(result.orphans), "WAV"), result.media_folder
+        say(f"deleted: {files}" if result.pruned else f"not used any more (--prune deletes them): {files} in {folder}")
     for warning in result.warnings:
         say(f"warning: {warning}")
 

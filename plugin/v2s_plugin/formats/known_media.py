@@ -32,6 +32,22 @@ def add_available_ranges(timeline: Any, folder: Path) -> None:
                 reference.available_range = otio.opentime.TimeRange(start, duration)
 
 
+def count_from_first_picture(timeline: Any, folder: Path) -> None:
+    """Have every clip's range count from the first picture of its media, and not in timecode. Changes the timeline.
+
+    Relative media count from `folder`.
+    """
+    add_available_ranges(timeline, folder)
+    for clip in timeline.find_clips():
+        reference, source = clip.media_reference, clip.source_range
+        available = reference.available_range
+        if isinstance(reference, otio.schema.ExternalReference) and exact_span(available) is not None:
+            if exact_span(source) is not None:
+                clip.source_range = otio.opentime.TimeRange(source.start_time - available.start_time, source.duration)
+            zero = otio.opentime.RationalTime(0, available.duration.rate)
+            reference.available_range = otio.opentime.TimeRange(zero, available.duration)
+
+
 def _held(clip: Any, medium: Medium | None) -> Span | None:
     """The stretch of the clip's media time that its file holds; None where nothing says it."""
     source = exact_span(clip.source_range)

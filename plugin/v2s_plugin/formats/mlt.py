@@ -17,6 +17,7 @@ import opentimelineio as otio
 
 from v2s_engine.errors import MediaError
 from v2s_engine.grid import round_half_up
+from v2s_plugin.formats.known_media import add_available_ranges
 from v2s_plugin.formats.sound_tracks import moved_message, path_on_disk, places, timeline_rate
 from v2s_plugin.ours import is_ours
 from v2s_plugin.rates import exact_rate, exact_span
@@ -43,6 +44,8 @@ def write_mlt(timeline: Any, draft: Path, *, folder: Path, media_folder: Path) -
     Relative media of ours count from `folder`, all others from `media_folder`.
     """
     rate = exact_rate(timeline_rate(timeline)) or Fraction(25)
+    timeline = timeline.deepcopy()
+    add_available_ranges(timeline, media_folder)
     root = Element("mlt", {"LC_NUMERIC": "C", "producer": "main"})
     profile = {"frame_rate_num": rate.numerator, "frame_rate_den": rate.denominator, "width": WIDTH, "height": HEIGHT}
     profile |= {"progressive": 1, "sample_aspect_num": 1, "sample_aspect_den": 1}

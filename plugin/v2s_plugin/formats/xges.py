@@ -8,6 +8,7 @@ from typing import Any
 import opentimelineio as otio
 
 from v2s_plugin.formats.adapters import load_adapter, quiet
+from v2s_plugin.formats.known_media import count_from_first_picture
 from v2s_plugin.formats.sound_tracks import framed_tracks, make_urls_absolute, moved_message, snap_rates, timeline_rate
 from v2s_plugin.writeback import without_sound_tracks
 
@@ -29,8 +30,9 @@ def write_xges(timeline: Any, draft: Path, *, folder: Path, media_folder: Path) 
     rate = timeline_rate(timeline)
     framed = framed_tracks(timeline, rate, folder)
     cut = without_sound_tracks(timeline)
-    make_urls_absolute(cut, media_folder)
     snap_rates(cut)
+    count_from_first_picture(cut, media_folder)
+    make_urls_absolute(cut, media_folder)
     for track in framed.tracks:
         made = track.deepcopy()
         made.metadata.clear()

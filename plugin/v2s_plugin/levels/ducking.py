@@ -28,7 +28,7 @@ from v2s_plugin.globs import fits
 from v2s_plugin.media import find_on_disk
 from v2s_plugin.ours import is_ours
 from v2s_plugin.placement import PlacedClip, length_of, place_clips, source_span
-from v2s_plugin.rates import Span, exact_span
+from v2s_plugin.rates import Span, exact_span, joined
 from v2s_plugin.retimes import own_warp
 from v2s_plugin.warp import Warp
 
@@ -107,7 +107,7 @@ def find_ducking(timeline: Any, wanted: Sequence[str], by_db: float, *, folder: 
     """
     tracks = duck_tracks(timeline, wanted)
     margin = ATTACK + HOLD + RELEASE
-    near = _joined((Span(span.start - margin, span.end + margin) for span in spans), Fraction(0))
+    near = joined(Span(span.start - margin, span.end + margin) for span in spans)
     heard: list[Span] = []
     warnings: list[str] = []
     for placed in place_clips(timeline):
@@ -119,7 +119,7 @@ def find_ducking(timeline: Any, wanted: Sequence[str], by_db: float, *, folder: 
                 heard += parts
                 name = placed.clip.name or "a clip"
                 warnings.append(f"{name} ({placed.where}) counts as sounding throughout for --duck: {error}")
-    stretches = (found for found in _joined(heard, margin) if found.duration >= SHORTEST)
+    stretches = (found for found in joined(heard, margin) if found.duration >= SHORTEST)
     return Ducking(tuple(stretches), by_db, tuple(warnings))
 
 
@@ -159,14 +159,3 @@ def _warp(placed: PlacedClip) -> Warp:
     available = exact_span(clip.media_reference.available_range) if clip.media_reference else None
     start = (source.start if source else Fraction(0)) - (available.start if available else Fraction(0))
     return own_warp(clip, length).seen_from(placed.head, placed.speed).later(start)
-
-
-def _joined(spans: Iterable[Span], pause: Fraction) -> list[Span]:
-    """Spans in order, those less than `pause` apart made one."""
-    joined: list[Span] = []
-    for span in sorted(spans, key=lambda span: span.start):
-        if joined and span.start - joined[-1].end <= pause:
-            joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
-        else:
-            joined.append(span)
-    return joined

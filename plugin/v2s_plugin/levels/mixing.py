@@ -21,7 +21,7 @@ from v2s_engine.audio import read_sound
 from v2s_engine.grid import round_half_up
 from v2s_engine.loudness import LOUDNESS_FLOOR, integrated_loudness, true_peak
 from v2s_engine.progress import Progress
-from v2s_plugin.edits import SoundPlace, StandingSound, match_sounds, standing_sounds
+from v2s_plugin.edits import SoundPlace, StandingSound, match_sounds, place_of, standing_sounds
 from v2s_plugin.levels.ducking import NO_DUCKING, Ducking, find_ducking
 from v2s_plugin.levels.options import LevelOptions
 from v2s_plugin.levels.panning import panned
@@ -39,6 +39,7 @@ CEILING_DBTP = -1.0
 
 _REACHED_LU = 0.05  # closer than this to the target is reached
 _MOST_PASSES = 5
+_SAME_PLACE = Fraction(1, 1000)  # seconds that a timeline's own rounding may move an end
 _LONGEST_SILENCE = 2  # seconds measured of a gap: all that is longer is gated out anyway
 
 
@@ -63,7 +64,7 @@ class _Standing:
     """Where its track is in the timeline."""
     track_name: str
     cuts: tuple[bool, bool]
-    """Whether it begins, and ends, without a transition."""
+    """Whether it begins, and ends, with a cut of the sound: without a transition, and not within a scene."""
 
     def origin(self, rate: int) -> int:
         """The timeline's sample at which its file begins."""
@@ -123,7 +124,7 @@ def mix_added(
     `mix`.
     """
     options = LevelOptions.recorded(facts_of(sound.clip).get("mix"))
-    standing = _standing(timeline, sound, 0)
+    standing = _standing(timeline, sound, 0, job)
     if options is None or standing is None:
         return list(takes)
     desk = _Desk(options, sounds, _ducking(timeline, options, [standing], folder))
@@ -172,7 +173,7 @@ def _all_standing(timeline: Any, jobs: Sequence[ClipJob]) -> list[_Standing]:
     """The sounds of some jobs where they stand; one that an editor has cut in two stands twice."""
     matched = match_sounds(jobs, standing_sounds(timeline))
     found = (
-        _standing(timeline, sound, index)
+        _standing(timeline, sound, index, jobs[index])
         for index, sounds in matched.items()
         for sound in sounds
         if sound.key == jobs[index].key
@@ -180,12 +181,20 @@ def _all_standing(timeline: Any, jobs: Sequence[ClipJob]) -> list[_Standing]:
     return [each for each in found if each is not None]
 
 
-def _standing(timeline: Any, sound: StandingSound, index: int) -> _Standing | None:
+def _standing(timeline: Any, sound: StandingSound, index: int, job: ClipJob) -> _Standing | None:
     """A sound of ours to be mixed; None where its place is not known."""
     if sound.place is None:
         return None
-    before, after = _transitions_beside(_parent(timeline, sound.index_path), sound.index_path[-1])
-    return _Standing(sound.clip, index, sound.place, sound.index_path[:-1], sound.track_name, (not before, not after))
+    transitions = _transitions_beside(_parent(timeline, sound.index_path), sound.index_path[-1])
+    goes_on = _goes_on(sound.place, job)
+    cuts = (not (transitions[0] or goes_on[0]), not (transitions[1] or goes_on[1]))
+    return _Standing(sound.clip, index, sound.place, sound.index_path[:-1], sound.track_name, cuts)
+
+
+def _goes_on(place: SoundPlace, job: ClipJob) -> tuple[bool, bool]:
+    """Whether a sound goes on from the clip before it, and into the one after it; not where an editor moved its end."""
+    own, joins = place_of(job), job.joins
+    return joins[0] and abs(place.start - own.start) < _SAME_PLACE, joins[1] and abs(place.end - own.end) < _SAME_PLACE
 
 
 def _parent(timeline: Any, path: Sequence[int]) -> Any:
