@@ -48,10 +48,14 @@ def timeline(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+# The clips play together: without --covered add, only what the highest track shows would be sounded.
+ASKED = ["--sound", "dog", "--covered", "add"]
+
+
 @pytest.fixture(scope="module")
 def scored(timeline: Path) -> Path:
     output = timeline.with_name("scored.otio")
-    assert main(["generate", str(timeline), "-o", str(output), "--sound", "dog", "--takes", "3", "--seed", "5"]) == 0
+    assert main(["generate", str(timeline), "-o", str(output), *ASKED, "--takes", "3", "--seed", "5"]) == 0
     return output
 
 
@@ -97,13 +101,13 @@ def test_three_takes_are_three_different_files(scored: Path) -> None:
 
 def test_the_same_seed_gives_the_same_bytes(scored: Path, timeline: Path) -> None:
     again = timeline.with_name("again.otio")
-    assert main(["generate", str(timeline), "-o", str(again), "--sound", "dog", "--takes", "3", "--seed", "5"]) == 0
+    assert main(["generate", str(timeline), "-o", str(again), *ASKED, "--takes", "3", "--seed", "5"]) == 0
     assert wavs(again) == wavs(scored)
 
 
 def test_another_seed_gives_other_sounds(scored: Path, timeline: Path) -> None:
     other = timeline.with_name("other.otio")
-    assert main(["generate", str(timeline), "-o", str(other), "--sound", "dog", "--seed", "6"]) == 0
+    assert main(["generate", str(timeline), "-o", str(other), *ASKED, "--seed", "6"]) == 0
     assert not set(wavs(other).values()) & set(wavs(scored).values())
 
 
@@ -112,7 +116,7 @@ def test_a_second_run_replaces_and_makes_nothing_again(
 ) -> None:
     capsys.readouterr()
     output = scored.with_name("twice.otio")
-    arguments = ["--sound", "dog", "--takes", "3", "--seed", "5", "--json"]
+    arguments = [*ASKED, "--takes", "3", "--seed", "5", "--json"]
     assert main(["generate", str(scored), "-o", str(output), *arguments]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["made"], answer["reused"]) == (0, 3 * len(CLIPS))
