@@ -38,6 +38,13 @@ def read_sound(path: Path, rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
     Any format that FFmpeg reads. Raises `MediaNotFoundError`, and `MediaUnreadableError` with FFmpeg's words where the
     file cannot be decoded or holds no sound.
     """
+    # The mean of the channels, taken here: FFmpeg's own down-mix makes equal channels 3 dB louder than either.
+    mean: NDArray[np.float32] = read_channels(path, rate).mean(axis=0)
+    return mean
+
+
+def read_channels(path: Path, rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
+    """The first sound stream of a file at `rate`: `[C, L]` float32, full scale 1. Raises as `read_sound`."""
     if not path.exists():
         raise MediaNotFoundError(f"no sound file at {path}")
     try:
@@ -51,13 +58,12 @@ def read_sound(path: Path, rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
 
 def _resampled(container: av.container.InputContainer, rate: int) -> NDArray[np.float32]:
     resampler = av.AudioResampler(format="fltp", rate=rate)
-    # The mean of the channels, taken here: FFmpeg's own down-mix makes equal channels 3 dB louder than either.
     parts = [
-        resampled.to_ndarray().mean(axis=0)
+        resampled.to_ndarray()
         for frame in chain(container.decode(audio=0), [None])
         for resampled in resampler.resample(frame)
     ]
-    return np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
+    return np.concatenate(parts, axis=1).astype(np.float32) if parts else np.zeros((1, 0), np.float32)
 
 
 def encode_codes(samples: NDArray[np.float32], config: ModelConfig) -> NDArray[np.uint8]:

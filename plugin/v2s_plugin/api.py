@@ -17,7 +17,7 @@ from v2s_engine.progress import Progress
 from v2s_plugin import engine
 from v2s_plugin.options import score_options
 from v2s_plugin.scoring import ScoreResult, score_file
-from v2s_plugin.take_files import TakesAnswer, add_in_file, choose_in_file, takes_of_file
+from v2s_plugin.takes.in_file import TakesAnswer, add_in_file, choose_in_file, takes_of_file
 
 
 def score(

@@ -6,13 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, cast, get_args
 
 from v2s_engine.errors import UsageError
-from v2s_plugin.bundle_facts import BundleFacts
+from v2s_plugin.planning.bundle_facts import BundleFacts
 
 if TYPE_CHECKING:
     from v2s_engine.bundle import Bundle
     from v2s_engine.pipeline import SoundPipeline
     from v2s_engine.sampling.choose import Device
-    from v2s_plugin.making import MakeSource
+    from v2s_plugin.sounding.making import MakeSource
 
 
 def ready_bundle(name_or_path: str, device: str) -> tuple[BundleFacts, MakeSource]:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from v2s_engine.grid import DELIVERY_RATE
-from v2s_plugin.bundle_facts import BundleFacts
-from v2s_plugin.class_map import NO_MAP, read_class_map
 from v2s_plugin.formats.reading import ReadOptions
-from v2s_plugin.jobs import PlanOptions
 from v2s_plugin.levels.options import LevelOptions
+from v2s_plugin.planning.bundle_facts import BundleFacts
+from v2s_plugin.planning.class_map import NO_MAP, read_class_map
+from v2s_plugin.planning.jobs import PlanOptions
+from v2s_plugin.planning.selection import Selection
 from v2s_plugin.scoring import ScoreOptions
-from v2s_plugin.selection import Selection
 
 
 def score_options(

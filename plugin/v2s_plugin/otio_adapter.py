@@ -66,7 +66,7 @@ def _scored(timeline: Any, asked: dict[str, Any], written: str | None) -> Any:
         from v2s_plugin.engine import ready_bundle  # noqa: PLC0415
         from v2s_plugin.options import score_options  # noqa: PLC0415
         from v2s_plugin.scoring import score_timeline  # noqa: PLC0415
-        from v2s_plugin.sound_files import SoundFolder  # noqa: PLC0415
+        from v2s_plugin.sounding.sound_files import SoundFolder  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ImportError(
             f"the hook v2s_generate cannot find {error.name}: install V2S in the Python that runs it (pip install v2s)"

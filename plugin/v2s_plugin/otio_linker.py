@@ -36,7 +36,7 @@ def link_media_reference(in_clip: Any, media_linker_argument_map: Any = None) ->
     if not search and not asked:
         return in_clip.media_reference
     try:
-        import v2s_plugin.media_library  # noqa: F401, PLC0415
+        import v2s_plugin.media.library  # noqa: F401, PLC0415
         from v2s_engine.errors import UsageError  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ImportError(
@@ -61,7 +61,7 @@ def _library(search: tuple[str, ...], folder: str, fresh: int) -> Any:
     """The media in the folders; `fresh` changes when they are to be looked through again."""
     from pathlib import Path  # noqa: PLC0415
 
-    from v2s_plugin.media_library import MediaLibrary  # noqa: PLC0415
+    from v2s_plugin.media.library import MediaLibrary  # noqa: PLC0415
 
     return MediaLibrary(Path(folder).absolute(), search=[Path(each).absolute() for each in search])
 
@@ -70,8 +70,8 @@ def _linked(clip: Any, library: Any) -> Any:
     import opentimelineio as otio  # noqa: PLC0415
 
     from v2s_engine.video import ImageSequence  # noqa: PLC0415
-    from v2s_plugin.media_library import Medium  # noqa: PLC0415
-    from v2s_plugin.relink import Relinked  # noqa: PLC0415
+    from v2s_plugin.media.library import Medium  # noqa: PLC0415
+    from v2s_plugin.media.relink import Relinked  # noqa: PLC0415
 
     found = library.find(clip)
     if not isinstance(found, Medium) or Relinked(found.url, found.media) not in library.relinked:

@@ -1,7 +1,7 @@
 """A small film of a scored timeline, to watch and listen to before any editing program is opened.
 
     pictures   the topmost enabled video clip at each moment, fitted into 640 × 360; black in gaps
-    sound      the tracks that V2S made, mixed
+    sound      the tracks that V2S made, mixed to stereo; mono sounds stand in the middle, with the power they have
 
 Both are read and written piece by piece: memory does not grow with the length of the timeline.
 """
@@ -20,13 +20,13 @@ import opentimelineio as otio
 from v2s_engine.errors import OutputError
 from v2s_engine.grid import DELIVERY_RATE, round_half_up
 from v2s_engine.progress import Progress, ProgressEvent
-from v2s_plugin.footage import Footage, footage_of
-from v2s_plugin.media import find_on_disk
-from v2s_plugin.media_library import MediaLibrary, Probe
+from v2s_plugin.media.footage import Footage, footage_of
+from v2s_plugin.media.library import MediaLibrary, Probe
+from v2s_plugin.media.urls import find_on_disk
 from v2s_plugin.ours import is_ours
 from v2s_plugin.outputs import whole_file
-from v2s_plugin.placement import PlacedClip, place_clips
-from v2s_plugin.rates import exact_rate, exact_span
+from v2s_plugin.timing.placement import PlacedClip, place_clips
+from v2s_plugin.timing.rates import exact_rate, exact_span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +38,8 @@ FALLBACK_RATE = Fraction(25)
 
 _CODEC = "libx264"  # left out of some builds of FFmpeg
 _BIT_RATE = 1_500_000
+_MIDDLE = 0.5**0.5
+"""Gain of a mono sound in each channel: what `--pan` gives to something in the middle of the picture."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def _write_film(draft: Path, film: _Film, progress: Progress) -> None:
             video = container.add_stream("mpeg4", rate=film.rate)
         video.width, video.height, video.pix_fmt, video.bit_rate = WIDTH, HEIGHT, "yuv420p", _BIT_RATE
         video.codec_context.time_base = 1 / film.rate
-        audio = container.add_stream("aac", rate=DELIVERY_RATE)
+        audio = container.add_stream("aac", rate=DELIVERY_RATE, layout="stereo")
         mixer = _Mixer(film.sounds)
         for number, picture in enumerate(_pictures(film.shots, film.rate)):
             progress.step("preview", number, film.count)
@@ -157,7 +159,7 @@ def _write_film(draft: Path, film: _Film, progress: Progress) -> None:
             frame.pts, frame.time_base = number, 1 / film.rate
             container.mux(video.encode(frame))
             first, last = (round_half_up(at * DELIVERY_RATE / film.rate) for at in (number, number + 1))
-            block = av.AudioFrame.from_ndarray(mixer.mix(first, last)[None], format="fltp", layout="mono")
+            block = av.AudioFrame.from_ndarray(mixer.mix(first, last), format="fltp", layout="stereo")
             block.sample_rate, block.pts, block.time_base = DELIVERY_RATE, first, Fraction(1, DELIVERY_RATE)
             container.mux(audio.encode(block))
         container.mux(video.encode(None))
@@ -201,18 +203,19 @@ class _Mixer:
         self._playing: list[tuple[_Sound, NDArray[np.float32]]] = []
 
     def mix(self, first: int, last: int) -> NDArray[np.float32]:
-        """Samples `first` to `last` of the timeline, in [-1, 1]; blocks must follow each other."""
+        """Samples `[2, last - first]` of the timeline, in [-1, 1]; blocks must follow each other."""
         import numpy as np  # noqa: PLC0415
 
-        from v2s_engine.audio import read_sound  # noqa: PLC0415
+        from v2s_engine.audio import read_channels  # noqa: PLC0415
 
         while self._waiting and self._waiting[-1].start < last:
             sound = self._waiting.pop()
-            self._playing.append((sound, read_sound(sound.path, DELIVERY_RATE)))
-        mixed = np.zeros(last - first, np.float32)
+            channels = read_channels(sound.path, DELIVERY_RATE)
+            self._playing.append((sound, channels[:2] if len(channels) > 1 else channels * np.float32(_MIDDLE)))
+        mixed = np.zeros((2, last - first), np.float32)
         for sound, samples in self._playing:
             start, end = max(first, sound.start), min(last, sound.end)
-            heard = samples[sound.offset + start - sound.start : sound.offset + end - sound.start]
-            mixed[start - first : start - first + len(heard)] += heard
+            heard = samples[:, sound.offset + start - sound.start : sound.offset + end - sound.start]
+            mixed[:, start - first : start - first + heard.shape[1]] += heard
         self._playing = [playing for playing in self._playing if playing[0].end > last]
         return np.clip(mixed, -1, 1)

@@ -8,6 +8,7 @@ timeline ── plan ──> clip jobs ──┬─ takes of an earlier run that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -15,23 +16,23 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from v2s_engine.errors import UsageError, V2SError
 from v2s_engine.grid import DELIVERY_RATE
 from v2s_engine.progress import Progress
-from v2s_plugin.edits import StandingSound
 from v2s_plugin.formats.reading import NOTHING_MORE, ReadOptions
-from v2s_plugin.jobs import PlanOptions, Skip, plan
 from v2s_plugin.levels.options import AS_THEY_ARE, LevelOptions
-from v2s_plugin.making import MakeSource, make_missing, takes_still_good
-from v2s_plugin.media import is_absolute_url, style_of_urls
-from v2s_plugin.media_library import Probe
+from v2s_plugin.media.library import Probe
+from v2s_plugin.media.relink import Relinked
+from v2s_plugin.media.urls import is_absolute_url, style_of_urls
 from v2s_plugin.ours import foreign_urls
 from v2s_plugin.outputs import clear_drafts, only_run
+from v2s_plugin.planning.jobs import PlanOptions, Skip, plan
+from v2s_plugin.planning.selection import EVERYTHING
 from v2s_plugin.prune import delete, find_orphans
-from v2s_plugin.relink import Relinked
-from v2s_plugin.selection import EVERYTHING
-from v2s_plugin.sound_clips import ClipStyle
-from v2s_plugin.sound_files import RATES, SoundFolder
-from v2s_plugin.takes import ScoredJob, known_takes, usual_device
+from v2s_plugin.sounding.making import MakeSource, make_missing, takes_still_good
+from v2s_plugin.sounding.sound_files import RATES, SoundFolder
+from v2s_plugin.sounding.take_file import ScoredJob, known_takes, usual_device
 from v2s_plugin.timeline import Destination, destination, open_timeline
-from v2s_plugin.writeback import Tracks, with_sound_tracks
+from v2s_plugin.tracks.edits import StandingSound
+from v2s_plugin.tracks.sound_clips import ClipStyle
+from v2s_plugin.tracks.writeback import Tracks, with_sound_tracks
 
 if TYPE_CHECKING:
     from v2s_engine.sampling.choose import Choice
@@ -117,8 +118,7 @@ class NothingToScoreError(V2SError):
         self.skips = skips
         if skips:
             super().__init__(
-                f"none of the clips can be sounded ({len(skips)} skipped); nothing was written. "
-                f"The first: {skips[0].label} ({skips[0].where}): {skips[0].reason}; {skips[0].advice}"
+                f"none of the clips can be sounded ({len(skips)} skipped); nothing was written. The first: {skips[0]}"
             )
         else:
             super().__init__(
@@ -170,7 +170,8 @@ def score_file(
             progress.check()
             lost = target.write(result.timeline, sounds=media, cut=cut, earlier=earlier)
             # A bundle takes in what it needs; nothing stays beside it.
-            orphans = () if target.format.is_bundle else find_orphans(media, (cut.timeline, result.timeline))
+            timelines = (cut.timeline, result.timeline)
+            orphans = () if target.format.is_bundle else find_orphans(media, timelines, written=target.path)
             if options.prune:
                 delete(orphans)
         misled = () if target.format.name != "otio" else _relative_media_warnings(cut.timeline, source, target.path)
@@ -204,10 +205,7 @@ def score_timeline(
     Raises as `score_file`.
     """
     target = timeline_folder or folder
-    if options.levels.duck:
-        from v2s_plugin.levels.ducking import duck_tracks  # noqa: PLC0415  (as below)
-
-        duck_tracks(timeline, options.levels.duck)  # a track that is not there is told before anything is made
+    _check_ducking(timeline, options.levels)
     todo = plan(timeline, folder, options.plan, probe=probe)
     if not todo.jobs:
         raise NothingToScoreError(todo.skips)
@@ -219,49 +217,69 @@ def score_timeline(
     device = usual_device([timeline, earlier], options.plan.bundle.digest)
     choice, failed = make_missing(todo.jobs, takes, sounds, make_source, earlier=device, progress=progress)
     skips = (*todo.skips, *failed.values())
-    scored = tuple(
-        ScoredJob(job, tuple(takes[index][number] for number in sorted(takes[index])))
-        for index, job in enumerate(todo.jobs)
-        if index not in failed
-    )
+    scored = [ScoredJob.of(job, takes[index]) for index, job in enumerate(todo.jobs) if index not in failed]
     if not scored:
         raise NothingToScoreError(skips)
-    style = style_of_urls(foreign_urls(timeline))
+    style = ClipStyle(options.plan.bundle, style_of_urls(foreign_urls(timeline)), target, options.plan.seed)
     written = with_sound_tracks(
         timeline,
         scored,
-        ClipStyle(options.plan.bundle, style, target, options.plan.seed),
+        style,
         tracks=cast("Tracks", options.tracks),
         earlier=earlier,
         unselected=None if options.plan.selection == EVERYTHING else todo.unselected_jobs,
     )
-    warnings = (*todo.warnings, *(choice.warnings if choice else ()))
-    if options.levels.asked:
-        from v2s_plugin.levels.mixing import mix  # noqa: PLC0415  (NumPy and FFmpeg: only where levels are asked for)
-
-        mixed = mix(
-            written.timeline,
-            scored,
-            options.levels,
-            sounds,
-            folder=folder,
-            timeline_folder=target,
-            style=style,
-            progress=progress,
-        )
-        scored, warnings = mixed.scored, (*warnings, *mixed.warnings)
+    mixed, unreached = _levelled(
+        written.timeline, scored, options.levels, sounds=sounds, style=style, folder=folder, progress=progress
+    )
     return ScoreResult(
         written.timeline,
-        scored,
+        mixed,
         skips,
         sounds.path,
         options.plan.bundle.name,
         choice,
-        warnings=warnings,
+        warnings=(*todo.warnings, *(choice.warnings if choice else ()), *unreached),
         relinked=todo.relinked,
         unselected=todo.unselected,
         dropped=written.dropped,
     )
+
+
+def _check_ducking(timeline: Any, levels: LevelOptions) -> None:
+    """Raise `UsageError` for a track to duck under that is not there: it is told before anything is made."""
+    if levels.duck:
+        from v2s_plugin.levels.ducking import duck_tracks  # noqa: PLC0415  (as below)
+
+        duck_tracks(timeline, levels.duck)
+
+
+def _levelled(
+    timeline: Any,
+    scored: Sequence[ScoredJob],
+    levels: LevelOptions,
+    *,
+    sounds: SoundFolder,
+    style: ClipStyle,
+    folder: Path,
+    progress: Progress,
+) -> tuple[tuple[ScoredJob, ...], tuple[str, ...]]:
+    """The sounds on a scored timeline, which is changed, with the levels asked for; and warnings."""
+    if not levels.asked:
+        return tuple(scored), ()
+    from v2s_plugin.levels.mixing import mix  # noqa: PLC0415  (NumPy and FFmpeg: only where levels are asked for)
+
+    mixed = mix(
+        timeline,
+        scored,
+        levels,
+        sounds,
+        folder=folder,
+        timeline_folder=style.folder,
+        style=style.urls,
+        progress=progress,
+    )
+    return mixed.scored, mixed.warnings
 
 
 def _as_written(result: ScoreResult, target: Destination) -> ScoreResult:

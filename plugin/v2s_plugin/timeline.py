@@ -74,6 +74,17 @@ def read_timeline(path: Path, options: ReadOptions = NOTHING_MORE) -> Any:
         return opened.timeline
 
 
+def require_facts(path: Path) -> None:
+    """Raise `UsageError` where a timeline file is of a format that does not keep what V2S notes on its clips."""
+    kind = format_of(path)
+    if not kind.holds_facts:
+        copy = companion_of(path)
+        instead = f"give {copy}, which was written with it" if copy.is_file() else "give the .otio it was made from"
+        raise UsageError(
+            f"{kind.title} does not keep what V2S notes, so in {path.name} its clips look like any others; {instead}"
+        )
+
+
 @dataclass(frozen=True)
 class Destination:
     """Where a changed timeline goes; made by `destination`."""
@@ -131,7 +142,7 @@ class Destination:
 
         Of a format that does not hold what V2S notes, the copy that lies with the sounds.
         """
-        path = self.path if self.format.holds_facts else self._companion()
+        path = self.path if self.format.holds_facts else companion_of(self.path)
         with contextlib.ExitStack() as stack:
             try:
                 found = stack.enter_context(open_timeline(path, wanted=lambda name: name.lower().endswith(".wav")))
@@ -172,7 +183,7 @@ class Destination:
             )
             self._keep_backup()
         if not self.format.holds_facts and sounds is not None:
-            with whole_file(self._companion()) as draft:
+            with whole_file(companion_of(self.path)) as draft:
                 write_native(timeline, draft)
         return warnings
 
@@ -210,9 +221,6 @@ class Destination:
 
     def _backup(self) -> Path:
         return self.path.with_name(f"{self.path.name}.bak")
-
-    def _companion(self) -> Path:
-        return self.path.with_suffix(".media") / f"{self.path.stem}.otio"
 
 
 def destination(
@@ -261,6 +269,11 @@ def destination(
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place with -o") from error
     return target
+
+
+def companion_of(path: Path) -> Path:
+    """The copy with everything in it, of a timeline file whose format does not hold what V2S notes."""
+    return path.with_suffix(".media") / f"{path.stem}.otio"
 
 
 def _refuse_loss_in_place(source: Path, kind: TimelineFormat) -> None:

@@ -21,8 +21,8 @@ from v2s_engine.pipeline import SoundFailure, SoundRequest, SoundTake
 from v2s_engine.progress import Progress
 from v2s_engine.sampling.choose import Choice
 from v2s_engine.video import VideoInfo
-from v2s_plugin.bundle_facts import BundleFacts
-from v2s_plugin.jobs import PlanOptions
+from v2s_plugin.planning.bundle_facts import BundleFacts
+from v2s_plugin.planning.jobs import PlanOptions
 from v2s_plugin.scoring import ScoreOptions, ScoreResult, score_file
 
 BUNDLE = BundleFacts("toy", "d" * 64, ("dog", "drum"))

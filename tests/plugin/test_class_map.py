@@ -7,8 +7,8 @@ import pytest
 
 from tests.plugin.cuts import clip, fake_probe, options, span, timeline, track
 from v2s_engine.errors import UsageError
-from v2s_plugin.class_map import ClassMap, read_class_map
-from v2s_plugin.jobs import Plan, plan
+from v2s_plugin.planning.class_map import ClassMap, read_class_map
+from v2s_plugin.planning.jobs import Plan, plan
 
 
 def written(folder: Path, text: str, encoding: str = "utf-8") -> ClassMap:
@@ -65,6 +65,11 @@ def test_a_spreadsheets_file_is_read_with_mark_header_quotes_and_empty_lines(tmp
         (3, "a, b*", ("dog",)),
         (4, "köter*", ("dog",)),
     ]
+
+
+def test_semicolons_of_a_spreadsheet_that_writes_numbers_with_a_comma(tmp_path: Path) -> None:
+    rows = written(tmp_path, "# Töne\nPattern;Sound\na, b*;dog|drum\nc;skip\n").rows
+    assert [(row.pattern, row.sound_classes) for row in rows] == [("a, b*", ("dog", "drum")), ("c", ())]
 
 
 def test_a_name_with_brackets_fits_itself(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from v2s_engine.errors import BundleNotFoundError
 from v2s_engine.progress import Progress
 from v2s_plugin import cli
 from v2s_plugin.ours import our_clips
+from v2s_plugin.timeline import read_timeline
 
 
 @pytest.fixture
@@ -182,6 +183,37 @@ def test_in_place_and_remove_bring_back_the_timeline(cut: Path, capsys: pytest.C
     assert load(cut).to_json_string() == before.to_json_string()
 
 
+def test_clips_skipped_for_one_reason_are_one_line(cut: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mute = [clip(f"c{number}", "a.mp4", source=span(0, 24, 24)) for number in range(6)]
+    loud = clip("loud", "a.mp4", source=span(12, 24, 24), notes=["v2s:sound=drum"])
+    save(timeline(track(*mute, loud)), cut)
+    assert run("generate", cut) == 3
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("skipped")]
+    listed = "c0 (V1 at 0.000 s), c1 (V1 at 1.000 s), c2 (V1 at 2.000 s), c3 (V1 at 3.000 s) and 2 more"
+    assert line.startswith(f"skipped: {listed}: nothing says what it should sound like; give --sound CLASS")
+
+
+def test_remove_can_write_another_format(cut: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = load(cut)
+    assert run("generate", cut, "--sound", "dog") == 0
+    assert run("remove", cut.parent / "cut_scored.otio", "--format", "otioz") == 0
+    assert capsys.readouterr().out.endswith("cut_scored_unscored.otioz\n")
+    found = read_timeline(cut.parent / "cut_scored_unscored.otioz")
+    assert [track.name for track in found.tracks] == [track.name for track in before.tracks]
+
+
+@pytest.mark.parametrize("command", [("remove",), ("takes",), ("takes", "--choose", "2")])
+def test_our_clips_cannot_be_told_in_a_format_that_keeps_no_notes(
+    cut: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    assert run("generate", cut, "--sound", "dog", "--format", "aaf") == 0
+    capsys.readouterr()
+    assert run(*command, cut.parent / "cut_scored.aaf") == 2
+    copy = cut.parent / "cut_scored.media" / "cut_scored.otio"
+    assert capsys.readouterr().err.endswith(f"give {copy}, which was written with it\n")
+    assert not (cut.parent / "cut_scored_unscored.aaf").exists()
+
+
 def test_what_a_run_leaves_over_is_told_and_pruned(cut: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("generate", cut, "--sound", "dog", "--tracks", "single") == 0
     single = load(cut.parent / "cut_scored.otio")
@@ -194,7 +226,7 @@ def test_what_a_run_leaves_over_is_told_and_pruned(cut: Path, capsys: pytest.Cap
     out, err = capsys.readouterr()
     (orphan,) = json.loads(out)["orphans"]
     assert [each["name"] for each in json.loads(out)["dropped"]] == ["second (drum)"]
-    assert "left out: second (drum) (V2S at 1.000 s): no clip shows its stretch of picture any more" in err
+    assert "left out: second (drum) (V2S at 1.000 s): no clip shows just this stretch of picture any more" in err
     assert f"not used any more (--prune deletes them): 1 WAV in {cut.parent / 'cut_scored.media'}" in err
     assert run("generate", cut, "--sound", "dog", "--force", "--prune") == 0
     assert "deleted: 1 WAV\n" in capsys.readouterr().err

@@ -18,8 +18,8 @@ from tests.media import VFR_STEPS_MS, make_clip, make_sequence, make_still, read
 from tests.plugin.cuts import clip, gap, options, span, time, timeline, track
 from tests.plugin.picture_judge import Media, picture_at
 from v2s_engine.video import read_pictures
-from v2s_plugin.clip_job import ClipJob
-from v2s_plugin.jobs import plan
+from v2s_plugin.planning.clip_job import ClipJob
+from v2s_plugin.planning.jobs import plan
 
 STEP = Fraction(64, 1000)
 NTSC_24 = Fraction(24000, 1001)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.plugin.cuts import clip, fake_probe, gap, marker, options, span, time, timeline, track
 from v2s_engine.video import VideoInfo
-from v2s_plugin.coverage import visible_parts
-from v2s_plugin.jobs import Plan, plan
-from v2s_plugin.placement import place_clips
+from v2s_plugin.media.coverage import visible_parts
+from v2s_plugin.planning.jobs import Plan, plan
+from v2s_plugin.timing.placement import place_clips
 
 
 def probe(path: Path) -> VideoInfo:

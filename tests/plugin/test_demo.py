@@ -11,7 +11,7 @@ from v2s_engine.errors import OutputError
 from v2s_engine.video import probe
 from v2s_plugin import cli
 from v2s_plugin.demo_timeline import DEMO, copy_demo
-from v2s_plugin.jobs import PlanOptions, plan
+from v2s_plugin.planning.jobs import PlanOptions, plan
 
 
 def test_the_demo_names_its_sounds_itself() -> None:

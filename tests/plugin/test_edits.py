@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.plugin.cuts import BUNDLE, clip, fake_probe, gap, options, span, timeline, track
-from v2s_plugin.jobs import plan
 from v2s_plugin.ours import is_ours, our_clips
-from v2s_plugin.placement import place_clips
+from v2s_plugin.planning.jobs import plan
+from v2s_plugin.planning.selection import Selection
 from v2s_plugin.prune import find_orphans
-from v2s_plugin.selection import Selection
-from v2s_plugin.sound_clips import ClipStyle
-from v2s_plugin.take_list import list_sounds
-from v2s_plugin.takes import ScoredJob, TakeFile, known_takes, usual_device
-from v2s_plugin.writeback import WrittenBack, with_sound_tracks, without_sound_tracks
+from v2s_plugin.sounding.take_file import ScoredJob, TakeFile, known_takes, usual_device
+from v2s_plugin.takes.listing import list_sounds
+from v2s_plugin.timing.placement import place_clips
+from v2s_plugin.tracks.sound_clips import ClipStyle
+from v2s_plugin.tracks.writeback import WrittenBack, with_sound_tracks, without_sound_tracks
 
 Run = Callable[..., WrittenBack]
 

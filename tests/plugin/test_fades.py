@@ -9,7 +9,7 @@ import pytest
 from tests.plugin.cuts import ClickSource, clip, gap, load, options, save, score, span, time, timeline, track
 from v2s_engine.audio import read_sound
 from v2s_plugin.ours import is_ours, our_clips
-from v2s_plugin.writeback import without_sound_tracks
+from v2s_plugin.tracks.writeback import without_sound_tracks
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ from v2s_engine.errors import (
 )
 from v2s_plugin.levels.options import LevelOptions
 from v2s_plugin.ours import our_clips
+from v2s_plugin.planning.selection import Selection
 from v2s_plugin.scoring import ScoreOptions, ScoreResult, score_file
-from v2s_plugin.selection import Selection
-from v2s_plugin.take_files import choose_in_file
+from v2s_plugin.takes.in_file import choose_in_file
 from v2s_plugin.timeline import destination, open_timeline, read_timeline
-from v2s_plugin.writeback import without_sound_tracks
+from v2s_plugin.tracks.writeback import without_sound_tracks
 
 FILES = {"media/a.mov": b"a film", "media/day 2/a.mov": b"another film", "notes/read me.txt": b"keep me"}
 

@@ -71,6 +71,10 @@ def test_what_is_lost_is_said_and_what_is_not_there_is_not(tmp_path: Path) -> No
     assert "MLT XML cannot hold takes that were not chosen: 1 lost" in mlt
     assert not [line for line in losses(cut, format_named("fcp_xml")) if "takes" in line or "markers" in line]
     assert [line for line in losses(cut, format_named("fcp_xml")) if "retimes" in line]
+    assert losses(cut, format_named("fcp_xml"), ours_only=True) == ()
+    cut.tracks[1][0].effects.append(otio.schema.Effect("gain", "gain"))
+    lost = "Final Cut Pro 7 XML cannot hold effects on our clips: 1 lost"
+    assert losses(cut, format_named("fcp_xml"), ours_only=True) == (lost,)
     for form in FORMATS:
         assert losses(timeline(), form) == ()
         if form.is_native:

@@ -40,11 +40,11 @@ from v2s_engine.errors import OutputError, TimelineUnreadableError, UsageError
 from v2s_plugin.formats.reading import ReadOptions
 from v2s_plugin.formats.sound_tracks import timeline_rate
 from v2s_plugin.formats.timeline_format import format_named
-from v2s_plugin.jobs import plan
 from v2s_plugin.ours import our_clips
-from v2s_plugin.placement import place_clips
+from v2s_plugin.planning.jobs import plan
 from v2s_plugin.scoring import ScoreOptions, ScoreResult, score_file
 from v2s_plugin.timeline import read_timeline
+from v2s_plugin.timing.placement import place_clips
 
 NTSC = [24_000 / 1001, 23.976, 30_000 / 1001, 29.97, 60_000 / 1001]
 RATES = [24, 25, 30, 60, *NTSC]
@@ -105,7 +105,7 @@ def test_a_real_timeline_is_read_and_every_clip_is_a_job_or_a_skip(
     assert all(skip.reason and skip.advice for skip in found.skips)
     stand_in = tmp_path / "a.mp4"
     stand_in.touch()
-    monkeypatch.setattr("v2s_plugin.media_library.find_on_disk", lambda url, folder: stand_in)
+    monkeypatch.setattr("v2s_plugin.media.library.find_on_disk", lambda url, folder: stand_in)
     found = plan(cut, tmp_path, options(sound="dog", existing="add"), probe=lambda path: info(path, 100_000))
     assert len(found.jobs) + len(found.skips) >= READ[name]
     assert capfd.readouterr() == ("", "")
@@ -352,6 +352,16 @@ def test_a_cut_between_frames_is_moved_to_the_nearest_one_and_said(tmp_path: Pat
     assert any("1 of our clips do not start and end on frames at 25 per second" in line for line in said)
     ((start, end, _),) = written_sounds(path, [str(tmp_path / "dog_take1.wav")])
     assert (start, end) == (Fraction(10, 25), Fraction(35, 25))
+
+
+def test_a_moved_cut_counts_once_however_many_takes_stand_there(tmp_path: Path) -> None:
+    cut = timeline(
+        track(clip("a", "a.mov", source=span(0, 100, 25)), name="V1"),
+        our_track("V2S dog", gap(10, 24), sound(tmp_path, "dog", 24, 24, takes=3)),
+    )
+    save(cut, tmp_path / "cut.otio")
+    _, said = write(cut, tmp_path, "fcp_xml")
+    assert any(line.startswith("1 of our clips do not start") for line in said)
 
 
 def test_media_of_a_kdenlive_project_count_from_its_root(shared: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.media import make_clip
 from tests.plugin.cuts import ClickSource, clip, options, save, score, span, timeline, track
 from tests.plugin.scored_cuts import write
-from v2s_plugin.jobs import plan
+from v2s_plugin.planning.jobs import plan
 from v2s_plugin.scoring import ScoreOptions, ScoreResult, score_file
 from v2s_plugin.timeline import read_timeline
 

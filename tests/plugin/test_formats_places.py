@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from v2s_plugin.formats.reading import ReadOptions
-from v2s_plugin.placement import place_clips
-from v2s_plugin.rates import exact_seconds
 from v2s_plugin.timeline import read_timeline
+from v2s_plugin.timing.placement import place_clips
+from v2s_plugin.timing.rates import exact_seconds
 
 EDLS = {
     "edl_25fps.edl": 25,

@@ -10,11 +10,11 @@ import pytest
 from tests.media import make_clip, make_sequence, make_still, read_number
 from tests.plugin.cuts import clip, options, span, timeline, track
 from v2s_engine.video import read_pictures
-from v2s_plugin import numbering
-from v2s_plugin.clip_job import ClipJob
-from v2s_plugin.jobs import plan
-from v2s_plugin.media_library import MediaLibrary, Medium
-from v2s_plugin.placement import Obstacle
+from v2s_plugin.media import numbering
+from v2s_plugin.media.library import MediaLibrary, Medium
+from v2s_plugin.planning.clip_job import ClipJob
+from v2s_plugin.planning.jobs import plan
+from v2s_plugin.timing.placement import Obstacle
 
 MissingPolicy = otio.schema.ImageSequenceReference.MissingFramePolicy
 

@@ -15,10 +15,10 @@ from tests.media import make_clip, read_number
 from tests.plugin.cuts import clip, fake_probe, gap, info, marker, options, span, time, timeline, track
 from v2s_engine.errors import UsageError
 from v2s_engine.video import read_pictures
-from v2s_plugin.bundle_facts import BundleFacts
-from v2s_plugin.clip_job import ClipJob
-from v2s_plugin.jobs import Plan, PlanOptions, plan
-from v2s_plugin.warp import PLAIN, Warp
+from v2s_plugin.planning.bundle_facts import BundleFacts
+from v2s_plugin.planning.clip_job import ClipJob
+from v2s_plugin.planning.jobs import Plan, PlanOptions, plan
+from v2s_plugin.timing.warp import PLAIN, Warp
 
 
 @pytest.fixture(scope="module")

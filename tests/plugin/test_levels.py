@@ -31,8 +31,8 @@ from v2s_plugin import otio_adapter
 from v2s_plugin.cli import main
 from v2s_plugin.levels.options import LevelOptions
 from v2s_plugin.ours import our_clips
-from v2s_plugin.selection import Selection
-from v2s_plugin.take_files import add_in_file
+from v2s_plugin.planning.selection import Selection
+from v2s_plugin.takes.in_file import add_in_file
 
 
 @pytest.fixture
@@ -292,7 +292,7 @@ def tones(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine's place is taken by tones."""
     monkeypatch.setattr("v2s_plugin.engine.open_bundle", lambda name: (None, BUNDLE))
     monkeypatch.setattr("v2s_plugin.engine.open_pipeline", lambda *_, **__: ToneSource())
-    monkeypatch.setattr("v2s_plugin.media_library._engine_probe", lambda: fake_probe)
+    monkeypatch.setattr("v2s_plugin.media.library._engine_probe", lambda: fake_probe)
 
 
 @pytest.mark.usefixtures("tones")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from v2s_engine.errors import MediaError, MediaNotFoundError
-from v2s_plugin.media import UrlStyle, find_on_disk, paths_of_url, style_of_urls, url_like
+from v2s_plugin.media.urls import UrlStyle, find_on_disk, paths_of_url, style_of_urls, url_like
 
 FOLDER = Path("/edit/cut")
 

@@ -20,8 +20,8 @@ from v2s_engine.audio import read_sound, write_wav
 from v2s_engine.grid import SAMPLE_RATE
 from v2s_plugin.levels.options import DUCK_BY_DB, LevelOptions
 from v2s_plugin.preview import render_preview
-from v2s_plugin.rates import exact_seconds
 from v2s_plugin.scoring import ScoreOptions, score_file
+from v2s_plugin.timing.rates import exact_seconds
 
 pytestmark = [
     pytest.mark.programs,

@@ -7,7 +7,7 @@ import opentimelineio as otio
 import pytest
 
 from tests.plugin.cuts import clip, fake_probe, gap, options, span, timeline, track
-from v2s_plugin.jobs import Plan, plan
+from v2s_plugin.planning.jobs import Plan, plan
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +114,8 @@ def test_premieres_own_export_is_understood(shared: Path) -> None:
             reference.target_url = (
                 str(shared / "timelines" / "README.md") + "#" + reference.target_url.rsplit("/", 1)[1]
             )
-    from v2s_plugin.own_sounds import OwnSounds
-    from v2s_plugin.placement import place_clips
+    from v2s_plugin.media.own_sounds import OwnSounds
+    from v2s_plugin.timing.placement import place_clips
 
     placed = list(place_clips(cut))
     own = OwnSounds(placed, shared)

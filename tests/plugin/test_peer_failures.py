@@ -24,9 +24,9 @@ from v2s_engine.progress import Progress
 from v2s_engine.sampling.choose import Choice
 from v2s_engine.video import PictureReader, VideoInfo, probe, read_pictures
 from v2s_plugin import cli
-from v2s_plugin.bundle_facts import BundleFacts
-from v2s_plugin.jobs import plan
-from v2s_plugin.writeback import without_sound_tracks
+from v2s_plugin.planning.bundle_facts import BundleFacts
+from v2s_plugin.planning.jobs import plan
+from v2s_plugin.tracks.writeback import without_sound_tracks
 
 NTSC = {23.976: Fraction(24_000, 1001), 29.97: Fraction(30_000, 1001)}
 

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.plugin.cuts import clip, gap, info, span, time, timeline, track
-from v2s_plugin.coverage import visible_parts
-from v2s_plugin.footage import Footage, footage_of
-from v2s_plugin.media_library import MediaLibrary
-from v2s_plugin.placement import PlacedClip, place_clips
-from v2s_plugin.rates import Span, exact_seconds
+from v2s_plugin.media.coverage import visible_parts
+from v2s_plugin.media.footage import Footage, footage_of
+from v2s_plugin.media.library import MediaLibrary
+from v2s_plugin.timing.placement import PlacedClip, place_clips
+from v2s_plugin.timing.rates import Span, exact_seconds
 
 RATES = [23.976, 24.0, 25.0, 29.97, 30.0, 59.94, 60.0]
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.media import make_clip
 from tests.plugin.cuts import CLICK_AT, ClickSource, clip, gap, names_in, score, span, timeline, track
-from v2s_engine.audio import read_sound
+from v2s_engine.audio import read_channels, read_sound, write_wav
 from v2s_engine.corpus.slate import read_number
 from v2s_engine.errors import CancelledError, OutputError
 from v2s_engine.progress import Progress
@@ -69,6 +69,21 @@ def test_our_sounds_are_heard_where_they_stand(film: Path) -> None:
         at = int((start + click) * 48_000)
         assert sound[at - 600 : at + 900].max() > 0.2
         assert sound[at - 3_000 : at - 900].max() < 0.05
+
+
+def test_a_panned_sound_is_as_loud_as_a_mono_one_and_stands_on_its_side(tmp_path: Path) -> None:
+    """Power in both channels together, of one tone: as mono, panned to the middle, panned to the left."""
+    make_clip(tmp_path / "a.mp4", frames=25)
+    tone = np.sin(np.arange(48_000) * 0.06).astype(np.float32) / 4
+    powers = []
+    for left, right in ((None, None), (0.5**0.5, 0.5**0.5), (0.8, 0.6)):
+        result = score(timeline(track(shot("a", 0, 25))), tmp_path, ClickSource(), probe=None, force=True)
+        (wav,) = [take.path for sound in result.scored for take in sound.takes]
+        write_wav(wav, tone if left is None else np.stack([tone * left, tone * right]))
+        render_preview(result.timeline, tmp_path, tmp_path / "film.mp4")
+        heard = read_channels(tmp_path / "film.mp4", 48_000)[:, 6_000:42_000]
+        powers.append(np.mean(np.square(heard), axis=1) / np.mean(np.square(tone)))
+    assert np.allclose(powers, [(0.5, 0.5), (0.5, 0.5), (0.64, 0.36)], rtol=0.05)
 
 
 def test_a_timeline_without_anything_is_an_error(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.plugin.cuts import span, time
-from v2s_plugin.rates import Span, exact_rate, exact_seconds, exact_span, rational_time, timecode_seconds
+from v2s_plugin.timing.rates import Span, exact_rate, exact_seconds, exact_span, rational_time, timecode_seconds
 
 NTSC = [24, 30, 48, 60, 90, 96, 120, 240]
 

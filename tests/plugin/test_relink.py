@@ -12,10 +12,10 @@ from tests.media import make_sequence
 from tests.plugin.cuts import clip, info, load, options, save, span, timeline, track
 from v2s_engine.errors import MediaUnreadableError, UsageError
 from v2s_engine.video import Pictures, VideoInfo
-from v2s_plugin import relink
 from v2s_plugin.cli import main
-from v2s_plugin.jobs import Plan, plan
-from v2s_plugin.relink import MediaSearch
+from v2s_plugin.media import relink
+from v2s_plugin.media.relink import MediaSearch
+from v2s_plugin.planning.jobs import Plan, plan
 
 
 def probe(media: Pictures) -> VideoInfo:

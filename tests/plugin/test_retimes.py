@@ -14,10 +14,10 @@ import pytest
 from tests.media import Clip, make_clip, read_number
 from tests.plugin.cuts import clip, fake_probe, info, marker, options, span, timeline, track
 from v2s_engine.video import read_pictures
-from v2s_plugin.clip_job import ClipJob
-from v2s_plugin.jobs import plan
-from v2s_plugin.retimes import RetimeError, own_warp
-from v2s_plugin.warp import PLAIN, Warp
+from v2s_plugin.planning.clip_job import ClipJob
+from v2s_plugin.planning.jobs import plan
+from v2s_plugin.timing.retimes import RetimeError, own_warp
+from v2s_plugin.timing.warp import PLAIN, Warp
 
 STEP = Fraction(64, 1000)
 
@@ -215,9 +215,9 @@ def test_an_absurd_length_is_told_and_fills_no_memory(tmp_path: Path) -> None:
 
 def test_image_sequences_of_ayon_count_from_their_first_picture(shared: Path) -> None:
     """Available from 1000, used from 0: 1000 frames before the first if it were taken by the letter."""
-    from v2s_plugin.footage import Footage, footage_of
-    from v2s_plugin.media_library import MediaLibrary, Medium
-    from v2s_plugin.placement import place_clips
+    from v2s_plugin.media.footage import Footage, footage_of
+    from v2s_plugin.media.library import MediaLibrary, Medium
+    from v2s_plugin.timing.placement import place_clips
 
     class Library(MediaLibrary):
         def find(self, clip: Any) -> Medium:

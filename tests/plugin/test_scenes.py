@@ -38,16 +38,16 @@ from v2s_engine.pipeline import SoundPipeline, SoundRequest, SoundTake
 from v2s_engine.progress import Progress
 from v2s_engine.sampling.choose import Choice
 from v2s_engine.video import probe
-from v2s_plugin.bundle_facts import BundleFacts
 from v2s_plugin.cli import main
-from v2s_plugin.clip_job import ClipJob
-from v2s_plugin.jobs import plan
 from v2s_plugin.levels.options import LevelOptions
-from v2s_plugin.making import MakeSource
 from v2s_plugin.ours import our_clips
-from v2s_plugin.scenes import request_for, scenes_of
+from v2s_plugin.planning.bundle_facts import BundleFacts
+from v2s_plugin.planning.clip_job import ClipJob
+from v2s_plugin.planning.jobs import plan
+from v2s_plugin.planning.scenes import request_for, scenes_of
 from v2s_plugin.scoring import ScoreResult
-from v2s_plugin.take_files import TakesAnswer, add_in_file
+from v2s_plugin.sounding.making import MakeSource
+from v2s_plugin.takes.in_file import TakesAnswer, add_in_file
 
 RATE = 23.976
 CARRY = options(sound="dog", carry=True)

@@ -33,11 +33,11 @@ from tests.plugin.cuts import (
 from v2s_engine.audio import read_sound
 from v2s_engine.errors import CancelledError, DeviceError, OutputError, UsageError
 from v2s_engine.progress import Progress, ProgressEvent
-from v2s_plugin.media import find_on_disk
+from v2s_plugin.media.urls import find_on_disk
 from v2s_plugin.ours import our_clips
 from v2s_plugin.outputs import only_run
-from v2s_plugin.placement import place_clips
 from v2s_plugin.scoring import NothingToScoreError, ScoreOptions, score_file
+from v2s_plugin.timing.placement import place_clips
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_a_disk_that_is_full_stops_the_work_that_goes_on_meanwhile(
     def full(*_: Any, **__: Any) -> Any:
         raise OutputError("the disk is full")
 
-    monkeypatch.setattr("v2s_plugin.sound_files.SoundFolder.deliver", full)
+    monkeypatch.setattr("v2s_plugin.sounding.sound_files.SoundFolder.deliver", full)
     source = ClickSource()
     cut = timeline(track(*[shot("a", start) for start in range(40)]))
     with pytest.raises(OutputError, match="the disk is full"):

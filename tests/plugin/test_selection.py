@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.plugin.cuts import clip, fake_probe, gap, marker, options, span, time, timeline, track
 from v2s_engine.errors import UsageError
-from v2s_plugin.jobs import Plan, plan
-from v2s_plugin.selection import Selection
-from v2s_plugin.time_range import TimeRangeText
+from v2s_plugin.planning.jobs import Plan, plan
+from v2s_plugin.planning.selection import Selection
+from v2s_plugin.planning.time_range import TimeRangeText
 
 
 @pytest.fixture(scope="module")

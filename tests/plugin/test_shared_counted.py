@@ -25,9 +25,9 @@ from tests.plugin.cuts import options, timeline, track
 from tests.plugin.picture_judge import Media, media_stretch, picture_at, seconds, true_rate
 from v2s_engine.corpus.slate import slate_picture
 from v2s_engine.video import read_pictures
-from v2s_plugin.clip_job import ClipJob
 from v2s_plugin.formats.reading import ReadOptions
-from v2s_plugin.jobs import Plan, plan
+from v2s_plugin.planning.clip_job import ClipJob
+from v2s_plugin.planning.jobs import Plan, plan
 from v2s_plugin.timeline import read_timeline
 
 UNREADABLE = "otio_head_marker3_unreadable_by_0181.otio"

@@ -14,10 +14,10 @@ from tests.media import make_clip, make_still, read_number
 from tests.plugin.cuts import BUNDLE, info, options, timeline, track
 from v2s_engine.errors import TimelineSchemaError
 from v2s_engine.video import read_pictures
-from v2s_plugin.jobs import plan
-from v2s_plugin.sound_clips import ClipStyle
+from v2s_plugin.planning.jobs import plan
 from v2s_plugin.timeline import read_timeline
-from v2s_plugin.writeback import with_sound_tracks
+from v2s_plugin.tracks.sound_clips import ClipStyle
+from v2s_plugin.tracks.writeback import with_sound_tracks
 
 NEWER = "otio_head_marker3_unreadable_by_0181.otio"
 
@@ -56,7 +56,7 @@ def test_with_their_media_there_they_can_be_scored_and_nothing_else_changes(
     """The media of these timelines exist nowhere; here one small file stands for all of them."""
     stand_in = tmp_path / "a.mp4"
     stand_in.touch()
-    monkeypatch.setattr("v2s_plugin.media_library.find_on_disk", lambda url, folder: stand_in)
+    monkeypatch.setattr("v2s_plugin.media.library.find_on_disk", lambda url, folder: stand_in)
     cut = read_timeline(shared / "timelines" / name)
     found = plan(cut, tmp_path, options(sound="dog", existing="add"), probe=lambda path: info(path, 10_000))
     assert len(found.jobs) + len(found.skips) == NATIVE[name]

@@ -11,7 +11,7 @@ import pytest
 from tests.media import make_cover_art
 from tests.plugin.cuts import clip, fake_probe, options, span, time, timeline, track
 from v2s_engine.video import probe
-from v2s_plugin.jobs import Plan, plan
+from v2s_plugin.planning.jobs import Plan, plan
 
 
 @pytest.fixture(scope="module")

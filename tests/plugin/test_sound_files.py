@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from tests.plugin.cuts import clip, fake_probe, names_in, options, span, timeline, track
 from v2s_engine.audio import read_sound
-from v2s_plugin.clip_job import ClipJob
-from v2s_plugin.jobs import plan
-from v2s_plugin.sound_files import SoundFolder
+from v2s_plugin.planning.clip_job import ClipJob
+from v2s_plugin.planning.jobs import plan
+from v2s_plugin.sounding.sound_files import SoundFolder
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from fractions import Fraction
 import pytest
 
 from tests.plugin.cuts import clip, marker, span, timeline, track
-from v2s_plugin.placement import Obstacle, place_clips
-from v2s_plugin.rates import Span
-from v2s_plugin.sounds import ClipNotes, SoundChoice, SoundWish, read_notes
+from v2s_plugin.planning.sounds import ClipNotes, SoundChoice, SoundWish, read_notes
+from v2s_plugin.timing.placement import Obstacle, place_clips
+from v2s_plugin.timing.rates import Span
 
 
 def notes(*markers: object, source: object = None, metadata: dict[str, object] | None = None) -> ClipNotes:

@@ -23,12 +23,13 @@ from tests.plugin.cuts import (
 from tests.plugin.cuts import timeline as cut_of
 from v2s_engine.audio import read_sound
 from v2s_engine.errors import BundleError, TimelineError, UsageError
-from v2s_plugin.bundle_facts import BundleFacts
 from v2s_plugin.cli import main
-from v2s_plugin.making import MakeSource
+from v2s_plugin.formats.timeline_format import format_named
 from v2s_plugin.ours import our_clips
-from v2s_plugin.selection import Selection
-from v2s_plugin.take_files import TakesAnswer, add_in_file, choose_in_file, takes_of_file
+from v2s_plugin.planning.bundle_facts import BundleFacts
+from v2s_plugin.planning.selection import Selection
+from v2s_plugin.sounding.making import MakeSource
+from v2s_plugin.takes.in_file import TakesAnswer, add_in_file, choose_in_file, takes_of_file
 
 
 @pytest.fixture
@@ -214,6 +215,19 @@ def test_files_that_the_input_still_uses_are_no_orphans(out: Path) -> None:
     save(changed, out.parent / "cut.otio")
     result = score(None, out.parent, ClickSource(), plan=options(sound="dog", seed=7), force=True, prune=True)
     assert result.orphans == ()
+
+
+@pytest.mark.parametrize("kind", ["fcp_xml", "aaf", "mlt"])
+def test_files_that_another_format_of_the_same_name_uses_are_no_orphans(out: Path, kind: str) -> None:
+    plan = options(sound="dog", seed=7, takes=2)
+    score(None, out.parent, ClickSource(), plan=plan, format=kind)
+    recut = cut_of(track(shot("a"), gap(48), gap(12), shot("a")))
+    result = score(recut, out.parent, ClickSource(), plan=plan, force=True, prune=True)
+    assert [each.clip.name for each in result.dropped] == ["b (dog)"]
+    assert result.orphans == ()
+    out.with_name(f"cut_scored{format_named(kind).suffixes[0]}").unlink()
+    result = score(None, out.parent, ClickSource(), plan=plan, force=True)
+    assert [path.name[:6] for path in result.orphans] == ["b_dog_", "b_dog_"]
 
 
 def test_remove_deletes_the_files_only_where_asked_to(out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import opentimelineio as otio
 import pytest
 
 from tests.plugin.cuts import clip, fake_probe, gap, marker, options, span, time, timeline, track
-from v2s_plugin.jobs import Plan, plan
+from v2s_plugin.planning.jobs import Plan, plan
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import opentimelineio as otio
 import pytest
 
 from tests.plugin.cuts import clip, fake_probe, gap, marker, options, span, time, timeline, track
-from v2s_plugin.jobs import Plan, plan
-from v2s_plugin.transitions import Handles
+from v2s_plugin.planning.jobs import Plan, plan
+from v2s_plugin.timing.transitions import Handles
 
 MEDIA = span(0, 2400, 24)
 """All of `a.mp4`, as `fake_probe` has it: 100 s."""

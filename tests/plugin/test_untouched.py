@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.plugin.cuts import BUNDLE, fake_probe, info, options, span
-from v2s_plugin.edits import standing_sounds
-from v2s_plugin.jobs import plan
 from v2s_plugin.ours import our_clips
-from v2s_plugin.sound_clips import ClipStyle
-from v2s_plugin.takes import ScoredJob, TakeFile
+from v2s_plugin.planning.jobs import plan
+from v2s_plugin.sounding.take_file import ScoredJob, TakeFile
 from v2s_plugin.timeline import read_timeline
-from v2s_plugin.writeback import with_sound_tracks, without_sound_tracks
+from v2s_plugin.tracks.edits import standing_sounds
+from v2s_plugin.tracks.sound_clips import ClipStyle
+from v2s_plugin.tracks.writeback import with_sound_tracks, without_sound_tracks
 
 HERE = Path(__file__)
 """Stands for the media: the probe is a stand-in."""
@@ -168,7 +168,7 @@ def test_real_timelines_come_back_as_otio_itself_writes_them(
 ) -> None:
     stand_in = tmp_path / "a.mp4"
     stand_in.touch()
-    monkeypatch.setattr("v2s_plugin.media_library.find_on_disk", lambda url, folder: stand_in)
+    monkeypatch.setattr("v2s_plugin.media.library.find_on_disk", lambda url, folder: stand_in)
     count = 0
     for path in sorted((shared / "timelines").glob("*.otio")):
         if path.name == SCHEMA_OF_NEWER_OTIO:

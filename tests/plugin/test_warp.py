@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from v2s_plugin.rates import Span
-from v2s_plugin.warp import PLAIN, Warp
+from v2s_plugin.timing.rates import Span
+from v2s_plugin.timing.warp import PLAIN, Warp
 
 seconds = st.fractions(-20, 20, max_denominator=48)
 speeds = st.fractions(-3, 3, max_denominator=8)

@@ -9,12 +9,12 @@ import opentimelineio as otio
 import pytest
 
 from tests.plugin.cuts import BUNDLE, clip, fake_probe, gap, marker, options, span, timeline, track
-from v2s_plugin.jobs import plan
 from v2s_plugin.ours import our_clips
-from v2s_plugin.placement import place_clips
-from v2s_plugin.sound_clips import ClipStyle
-from v2s_plugin.takes import ScoredJob, TakeFile
-from v2s_plugin.writeback import with_sound_tracks, without_sound_tracks
+from v2s_plugin.planning.jobs import plan
+from v2s_plugin.sounding.take_file import ScoredJob, TakeFile
+from v2s_plugin.timing.placement import place_clips
+from v2s_plugin.tracks.sound_clips import ClipStyle
+from v2s_plugin.tracks.writeback import with_sound_tracks, without_sound_tracks
 
 
 @pytest.fixture

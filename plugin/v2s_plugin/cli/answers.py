@@ -7,15 +7,17 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from v2s_engine.grid import SAMPLE_RATE
+
 if TYPE_CHECKING:
     from v2s_engine.sampling.choose import Choice
-    from v2s_plugin.clip_job import ClipJob
-    from v2s_plugin.edits import StandingSound
-    from v2s_plugin.jobs import Skip
-    from v2s_plugin.relink import Relinked
+    from v2s_plugin.media.relink import Relinked
+    from v2s_plugin.planning.clip_job import ClipJob
+    from v2s_plugin.planning.jobs import Plan, Skip
     from v2s_plugin.scoring import ScoreResult
-    from v2s_plugin.take_list import ListedSound
-    from v2s_plugin.takes import ScoredJob
+    from v2s_plugin.sounding.take_file import ScoredJob
+    from v2s_plugin.takes.listing import ListedSound
+    from v2s_plugin.tracks.edits import StandingSound
 
 EXIT_DONE = 0
 EXIT_SOME_SKIPPED = 3
@@ -64,9 +66,21 @@ def job_answer(job: ClipJob) -> dict[str, Any]:
         "media_duration": float(job.source_duration),
         "sound": job.sound_class,
         "seed": job.seed,
-        "cues": [cue / 16_000 for cue in job.cues],
+        "cues": [cue / SAMPLE_RATE for cue in job.cues],
         "key": job.key,
         "scene": job.part.scene if job.part else None,
+    }
+
+
+def plan_answer(found: Plan, bundle_name: str) -> dict[str, Any]:
+    """What would be done, as JSON."""
+    return {
+        "bundle": bundle_name,
+        "jobs": [job_answer(job) for job in found.jobs],
+        "skips": [skip_answer(skip) for skip in found.skips],
+        "unselected": list(found.unselected),
+        "relinked": [relink_answer(each) for each in found.relinked],
+        "warnings": list(found.warnings),
     }
 
 

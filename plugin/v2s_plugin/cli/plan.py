@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from v2s_engine.bundle import DEFAULT_BUNDLE
 from v2s_plugin.cli.options import (
     BundleOption,
@@ -17,6 +19,9 @@ from v2s_plugin.cli.options import (
     SoundOption,
     TimelineArgument,
 )
+
+if TYPE_CHECKING:
+    from v2s_plugin.planning.jobs import Plan
 
 
 def plan_command(
@@ -38,11 +43,10 @@ def plan_command(
 
     Writes nothing. Takes the options of `v2s generate` that decide what is sounded.
     """
-    from v2s_plugin.cli.answers import answer_json, counted, exit_code, job_answer, relink_answer, skip_answer
-    from v2s_plugin.cli.talk import say
+    from v2s_plugin.cli.answers import answer_json, exit_code, plan_answer
     from v2s_plugin.engine import open_bundle
-    from v2s_plugin.jobs import plan
     from v2s_plugin.options import score_options
+    from v2s_plugin.planning.jobs import plan
     from v2s_plugin.timeline import open_timeline
 
     _, facts = open_bundle(bundle)
@@ -61,17 +65,16 @@ def plan_command(
     with open_timeline(timeline, options.read) as cut:
         found = plan(cut.timeline, cut.folder, options.plan)
     if as_json:
-        answer_json(
-            {
-                "bundle": facts.name,
-                "jobs": [job_answer(job) for job in found.jobs],
-                "skips": [skip_answer(skip) for skip in found.skips],
-                "unselected": list(found.unselected),
-                "relinked": [relink_answer(each) for each in found.relinked],
-                "warnings": list(found.warnings),
-            }
-        )
-        return exit_code(found.skips)
+        answer_json(plan_answer(found, facts.name))
+    else:
+        _show(found)
+    return exit_code(found.skips)
+
+
+def _show(found: Plan) -> None:
+    from v2s_plugin.cli.answers import counted
+    from v2s_plugin.cli.talk import say
+
     for relinked in found.relinked:
         say(f"relinked: {relinked}")
     for warning in found.warnings:
@@ -84,4 +87,3 @@ def plan_command(
         print(f"{skip.where}: {skip.label}: skipped: {skip.reason}; {skip.advice}")
     left_out = f", {counted(len(found.unselected), 'clip')} not selected" if found.unselected else ""
     print(f"{counted(len(found.jobs), 'sound')}, {len(found.skips)} skipped{left_out}")
-    return exit_code(found.skips)

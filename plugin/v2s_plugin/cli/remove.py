@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from v2s_plugin.cli.options import ForceOption, InPlaceOption, JsonOption, OutputOption, TimelineArgument
+from v2s_plugin.cli.options import ForceOption, FormatOption, InPlaceOption, JsonOption, OutputOption, TimelineArgument
 
 PruneOption = Annotated[bool, typer.Option("--prune", help="Delete its WAVs too: the scored timeline falls silent.")]
 
@@ -18,6 +18,7 @@ def remove_command(
     in_place: InPlaceOption = False,
     force: ForceOption = False,
     prune: PruneOption = False,
+    format: FormatOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Take everything that V2S added out again.
@@ -29,16 +30,17 @@ def remove_command(
     from v2s_plugin.ours import our_clips
     from v2s_plugin.outputs import only_run
     from v2s_plugin.prune import delete, find_orphans
-    from v2s_plugin.timeline import destination, open_timeline
-    from v2s_plugin.writeback import without_sound_tracks
+    from v2s_plugin.timeline import destination, open_timeline, require_facts
+    from v2s_plugin.tracks.writeback import without_sound_tracks
 
+    require_facts(timeline)
     with open_timeline(timeline) as scored:
-        target = destination(timeline, output, ending="_unscored", in_place=in_place, force=force)
+        target = destination(timeline, output, ending="_unscored", in_place=in_place, force=force, format_name=format)
         with only_run(target.path):
             cleaned = without_sound_tracks(scored.timeline)
             lost = target.write(cleaned, cut=scored)
             # What a run left behind lies in the folder beside the timeline; that of a bundle went with it.
-            orphans = find_orphans(timeline.with_suffix(".media"), [cleaned]) if prune else ()
+            orphans = find_orphans(timeline.with_suffix(".media"), [cleaned], written=timeline) if prune else ()
             delete(orphans)
         tracks = len(scored.timeline.tracks) - len(cleaned.tracks)
         clips = sum(1 for _ in our_clips(scored.timeline))

@@ -60,7 +60,7 @@ def takes_command(
     from v2s_engine.errors import UsageError
     from v2s_plugin.cli.answers import EXIT_DONE, answer_json, listed_answer
     from v2s_plugin.cli.talk import say, watched_progress
-    from v2s_plugin.take_files import add_in_file, choose_in_file, takes_of_file
+    from v2s_plugin.takes.in_file import add_in_file, choose_in_file, takes_of_file
 
     if choose is not None and add is not None:
         raise UsageError("--choose and --add are two steps; give one of them")

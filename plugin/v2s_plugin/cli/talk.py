@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from v2s_engine.progress import Progress, ProgressEvent
 from v2s_plugin.cli.answers import counted
 
 if TYPE_CHECKING:
+    from v2s_plugin.planning.jobs import Skip
     from v2s_plugin.scoring import ScoreResult
 
 STAGES = {
@@ -28,6 +29,9 @@ STAGES = {
     "train": "training",
 }
 """What the stages of the work are called on the screen."""
+
+_LISTED = 4
+"""Clips named of those that are skipped for one reason."""
 
 
 def say(text: str) -> None:
@@ -47,19 +51,32 @@ def say_result(result: ScoreResult) -> None:
         for take in sound.takes:
             if take.gain_db:
                 say(f"turned down by {-take.gain_db:.2f} dB so that it does not clip: {take.path.name}")
-    for skip in result.skips:
-        say(f"skipped: {skip.label} ({skip.where}): {skip.reason}; {skip.advice}")
+    for line in skip_lines(result.skips):
+        say(f"skipped: {line}")
     if result.unselected:
         say(f"not selected: {counted(len(result.unselected), 'clip')}")
     for relinked in result.relinked:
         say(f"relinked: {relinked}")
     for dropped in result.dropped:
-        say(f"left out: {dropped.clip.name} ({dropped.where}): no clip shows its stretch of picture any more")
+        say(f"left out: {dropped.clip.name} ({dropped.where}): no clip shows just this stretch of picture any more")
     if result.orphans:
         files, folder = counted(len(result.orphans), "WAV"), result.media_folder
         say(f"deleted: {files}" if result.pruned else f"not used any more (--prune deletes them): {files} in {folder}")
     for warning in result.warnings:
         say(f"warning: {warning}")
+
+
+def skip_lines(skips: Iterable[Skip]) -> list[str]:
+    """One line for each reason why clips are skipped, with the first of the clips; `v2s plan` lists them all."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for skip in skips:
+        alike.setdefault((skip.reason, skip.advice), []).append(f"{skip.label} ({skip.where})")
+    return [f"{_shortened(clips)}: {reason}; {advice}" for (reason, advice), clips in alike.items()]
+
+
+def _shortened(texts: Sequence[str]) -> str:
+    more = len(texts) - _LISTED
+    return ", ".join(texts) if more <= 0 else f"{', '.join(texts[:_LISTED])} and {more} more"
 
 
 @contextlib.contextmanager

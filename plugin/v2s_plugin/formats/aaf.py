@@ -10,7 +10,7 @@ import opentimelineio as otio
 
 from v2s_plugin.formats.adapters import load_adapter, quiet
 from v2s_plugin.formats.sound_tracks import framed_tracks, moved_message, timeline_rate
-from v2s_plugin.rates import exact_rate, exact_seconds, rational_time
+from v2s_plugin.timing.rates import exact_rate, exact_seconds, rational_time
 
 NAME, TITLE = "aaf", "AAF"
 

@@ -17,7 +17,7 @@ import opentimelineio as otio
 from v2s_engine.errors import MediaError
 from v2s_plugin.formats.bundle import MEDIA, bundle_names
 from v2s_plugin.formats.native import plain_json
-from v2s_plugin.media import find_on_disk, paths_of_url
+from v2s_plugin.media.urls import find_on_disk, paths_of_url
 from v2s_plugin.ours import is_ours
 
 

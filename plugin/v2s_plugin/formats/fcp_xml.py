@@ -30,8 +30,8 @@ from v2s_plugin.formats.sound_tracks import (
     timeline_rate,
 )
 from v2s_plugin.formats.spare_takes import folded_takes, with_spare_takes
-from v2s_plugin.rates import exact_rate
-from v2s_plugin.writeback import without_sound_tracks
+from v2s_plugin.timing.rates import exact_rate
+from v2s_plugin.tracks.writeback import without_sound_tracks
 
 NAME, TITLE = "fcp_xml", "Final Cut Pro 7 XML"
 
@@ -89,8 +89,8 @@ def write_fcp_xml(
     framed = framed_tracks(with_spare_takes(timeline), rate, folder)
     for number, element in enumerate(_track_elements(framed, rate)):
         audio.append(_with_own_ids(element, number))
-    if framed.moved:
-        warnings.append(moved_message(framed.moved, rate))
+    if moved := framed_tracks(timeline, rate, folder).moved:  # without spare takes
+        warnings.append(moved_message(moved, rate))
     indent(root)
     body = tostring(root, encoding="unicode")
     draft.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n{body}\n', encoding="utf-8")

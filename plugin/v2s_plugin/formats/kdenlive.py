@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree.ElementTree import fromstring
 
 from v2s_plugin.formats.adapters import load_adapter, quiet
-from v2s_plugin.media import is_absolute_url
+from v2s_plugin.media.urls import is_absolute_url
 
 NAME, TITLE = "kdenlive", "Kdenlive project"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import opentimelineio as otio
 
-from v2s_plugin.clip_job import frame_rate_of
-from v2s_plugin.footage import media_start
-from v2s_plugin.media_library import MediaLibrary, Medium
-from v2s_plugin.rates import Span, exact_span, rational_time
+from v2s_plugin.media.footage import media_start
+from v2s_plugin.media.library import MediaLibrary, Medium
+from v2s_plugin.planning.clip_job import frame_rate_of
+from v2s_plugin.timing.rates import Span, exact_span, rational_time
 
 
 def add_available_ranges(timeline: Any, folder: Path) -> None:

@@ -30,10 +30,18 @@ _WORDS = {
 }
 
 
-def losses(timeline: Any, target: TimelineFormat) -> tuple[str, ...]:
-    """One line for each kind of thing that stands on a timeline and cannot be written to a format."""
+_OURS = ("takes", "fades", "levels", "disabled sounds")
+
+
+def losses(timeline: Any, target: TimelineFormat, *, ours_only: bool = False) -> tuple[str, ...]:
+    """One line for each kind of thing that stands on a timeline and cannot be written to a format.
+
+    `ours_only` is for a file into which our tracks are put, and which keeps all else as it is.
+    """
     found = count_features(timeline)
-    wanted = [name for name in target.loses if found[name]]
+    wanted = [name for name in target.loses if found[name] and (name in _OURS or not ours_only)]
+    if ours_only:
+        found["other media"] = 0
     if not target.several_references and found["other media"] and "pictures" not in target.loses:
         wanted.append("other media")
     if "takes" in wanted and target.says_disabled:

@@ -20,7 +20,7 @@ from v2s_engine.grid import round_half_up
 from v2s_plugin.formats.known_media import add_available_ranges
 from v2s_plugin.formats.sound_tracks import moved_message, path_on_disk, places, timeline_rate
 from v2s_plugin.ours import is_ours
-from v2s_plugin.rates import exact_rate, exact_span
+from v2s_plugin.timing.rates import exact_rate, exact_span
 
 WIDTH, HEIGHT = 1920, 1080
 

@@ -16,9 +16,9 @@ import opentimelineio as otio
 
 from v2s_engine.errors import MediaError
 from v2s_engine.grid import round_half_up
-from v2s_plugin.media import find_on_disk, is_windows_path, paths_of_url, url_like
+from v2s_plugin.media.urls import find_on_disk, is_windows_path, paths_of_url, url_like
 from v2s_plugin.ours import is_ours
-from v2s_plugin.rates import exact_rate, exact_seconds, exact_span
+from v2s_plugin.timing.rates import exact_rate, exact_seconds, exact_span
 
 FALLBACK_RATE = 25.0
 

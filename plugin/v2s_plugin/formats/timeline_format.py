@@ -67,7 +67,7 @@ FORMATS = (
         (".xml",),
         writes=True,
         holds_facts=True,
-        loses=("takes", "retimes", "image sequences", "generators", "effects"),
+        loses=("takes", "retimes", "image sequences", "generators", "effects", "fades", "levels"),
     ),
     TimelineFormat("fcpxml", "Final Cut Pro X XML", (".fcpxml",)),
     TimelineFormat(
@@ -126,8 +126,9 @@ def format_of(path: Path, *, to: str = "read") -> TimelineFormat:
                     + ("choose one of those with -o" if to == "write" else "export the timeline as one of those")
                 )
             return each
-    got = f"a {path.suffix} file" if path.suffix else "a file without a suffix"
-    raise UsageError(f"{path.name} is {got}; V2S {to}s {_suffixes(to)}: export the timeline as OpenTimelineIO (.otio)")
+    got = f"a {path.suffix} file" if path.suffix else "a folder" if path.is_dir() else "a file without a suffix"
+    way_out = "choose one of those with -o" if to == "write" else "export the timeline as OpenTimelineIO (.otio)"
+    raise UsageError(f"{path.name or path} is {got}; V2S {to}s {_suffixes(to)}: {way_out}")
 
 
 def format_named(name: str) -> TimelineFormat:

@@ -66,4 +66,4 @@ def write_any(
             "write it as OpenTimelineIO: --format otio"
         ) from error
     stays = kind.name == "fcp_xml" and source is not None
-    return said if stays else (*losses(timeline, kind), *said)
+    return (*losses(timeline, kind, ours_only=stays), *said)

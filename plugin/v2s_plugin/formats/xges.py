@@ -10,7 +10,7 @@ import opentimelineio as otio
 from v2s_plugin.formats.adapters import load_adapter, quiet
 from v2s_plugin.formats.known_media import count_from_first_picture
 from v2s_plugin.formats.sound_tracks import framed_tracks, make_urls_absolute, moved_message, snap_rates, timeline_rate
-from v2s_plugin.writeback import without_sound_tracks
+from v2s_plugin.tracks.writeback import without_sound_tracks
 
 NAME, TITLE = "xges", "GStreamer Editing Services"
 

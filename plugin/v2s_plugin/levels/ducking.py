@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from v2s_engine.errors import MediaError, TimelineError, UsageError
 from v2s_engine.loudness import LEVELS_PER_SECOND, read_levels
 from v2s_plugin.globs import fits
-from v2s_plugin.media import find_on_disk
+from v2s_plugin.media.urls import find_on_disk
 from v2s_plugin.ours import is_ours
-from v2s_plugin.placement import PlacedClip, length_of, place_clips, source_span
-from v2s_plugin.rates import Span, exact_span, joined
-from v2s_plugin.retimes import own_warp
-from v2s_plugin.warp import Warp
+from v2s_plugin.timing.placement import PlacedClip, length_of, place_clips, source_span
+from v2s_plugin.timing.rates import Span, exact_span, joined
+from v2s_plugin.timing.retimes import own_warp
+from v2s_plugin.timing.warp import Warp
 
 THRESHOLD_DBFS = -40.0
 """RMS level from which a track sounds: under speech at any usual level, over a room without it."""

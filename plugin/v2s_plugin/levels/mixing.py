@@ -14,25 +14,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import opentimelineio as otio
 from numpy.typing import NDArray
 
 from v2s_engine.audio import read_sound
 from v2s_engine.grid import round_half_up
 from v2s_engine.loudness import LOUDNESS_FLOOR, integrated_loudness, true_peak
 from v2s_engine.progress import Progress
-from v2s_plugin.edits import SoundPlace, StandingSound, match_sounds, place_of, standing_sounds
 from v2s_plugin.levels.ducking import NO_DUCKING, Ducking, find_ducking
 from v2s_plugin.levels.options import LevelOptions
 from v2s_plugin.levels.panning import panned
-from v2s_plugin.media import UrlStyle
+from v2s_plugin.media.urls import UrlStyle
 from v2s_plugin.ours import facts_of
-from v2s_plugin.rates import Span
-from v2s_plugin.sound_files import SoundFolder
-from v2s_plugin.takes import ScoredJob, TakeFile, chosen_key, reference_key, take_facts, take_reference
+from v2s_plugin.sounding.sound_files import SoundFolder
+from v2s_plugin.sounding.take_file import ScoredJob, TakeFile, chosen_key, hang_takes, reference_key
+from v2s_plugin.timing.rates import Span
+from v2s_plugin.timing.transitions import transitions_beside
+from v2s_plugin.tracks.edits import SoundPlace, StandingSound, match_sounds, place_of, standing_sounds
 
 if TYPE_CHECKING:
-    from v2s_plugin.clip_job import ClipJob
+    from v2s_plugin.planning.clip_job import ClipJob
 
 CEILING_DBTP = -1.0
 """True peak that no mixed take passes."""
@@ -124,7 +124,7 @@ def mix_added(
     `mix`.
     """
     options = LevelOptions.recorded(facts_of(sound.clip).get("mix"))
-    standing = _standing(timeline, sound, 0, job)
+    standing = _standing(sound, 0, job)
     if options is None or standing is None:
         return list(takes)
     desk = _Desk(options, sounds, _ducking(timeline, options, [standing], folder))
@@ -173,7 +173,7 @@ def _all_standing(timeline: Any, jobs: Sequence[ClipJob]) -> list[_Standing]:
     """The sounds of some jobs where they stand; one that an editor has cut in two stands twice."""
     matched = match_sounds(jobs, standing_sounds(timeline))
     found = (
-        _standing(timeline, sound, index, jobs[index])
+        _standing(sound, index, jobs[index])
         for index, sounds in matched.items()
         for sound in sounds
         if sound.key == jobs[index].key
@@ -181,11 +181,11 @@ def _all_standing(timeline: Any, jobs: Sequence[ClipJob]) -> list[_Standing]:
     return [each for each in found if each is not None]
 
 
-def _standing(timeline: Any, sound: StandingSound, index: int, job: ClipJob) -> _Standing | None:
+def _standing(sound: StandingSound, index: int, job: ClipJob) -> _Standing | None:
     """A sound of ours to be mixed; None where its place is not known."""
     if sound.place is None:
         return None
-    transitions = _transitions_beside(_parent(timeline, sound.index_path), sound.index_path[-1])
+    transitions = transitions_beside(sound.clip.parent(), sound.index_path[-1])
     goes_on = _goes_on(sound.place, job)
     cuts = (not (transitions[0] or goes_on[0]), not (transitions[1] or goes_on[1]))
     return _Standing(sound.clip, index, sound.place, sound.index_path[:-1], sound.track_name, cuts)
@@ -195,22 +195,6 @@ def _goes_on(place: SoundPlace, job: ClipJob) -> tuple[bool, bool]:
     """Whether a sound goes on from the clip before it, and into the one after it; not where an editor moved its end."""
     own, joins = place_of(job), job.joins
     return joins[0] and abs(place.start - own.start) < _SAME_PLACE, joins[1] and abs(place.end - own.end) < _SAME_PLACE
-
-
-def _parent(timeline: Any, path: Sequence[int]) -> Any:
-    parent = timeline.tracks
-    for index in path[:-1]:
-        parent = parent[index]
-    return parent
-
-
-def _transitions_beside(parent: Any, index: int) -> tuple[bool, bool]:
-    """Whether there is a transition before, and after, a child of a track."""
-
-    def is_transition(beside: int) -> bool:
-        return 0 <= beside < len(parent) and isinstance(parent[beside], otio.schema.Transition)
-
-    return is_transition(index - 1), is_transition(index + 1)
 
 
 def _takes(standing: _Standing, scored: Sequence[ScoredJob]) -> list[TakeFile]:
@@ -299,10 +283,5 @@ def _faded(samples: NDArray[np.float32], standing: _Standing, options: LevelOpti
 
 def _put_on(clip: Any, takes: Iterable[TakeFile], style: UrlStyle, folder: Path, facts: dict[str, Any]) -> None:
     """Have a clip name mixed takes and remember what was asked for; its choice stays."""
-    references = dict(clip.media_references())
-    for take in takes:
-        key = reference_key(take.take)
-        references[key] = take_reference(take, style, folder)
-        clip.metadata["v2s"]["takes"][key] = take_facts(take)
-    clip.set_media_references(references, clip.active_media_reference_key)
+    hang_takes(clip, takes, style, folder)
     clip.metadata["v2s"]["mix"] = facts
