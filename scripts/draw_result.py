@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 from v2s_engine.audio import read_sound
 from v2s_engine.train.preview import power_db
 from v2s_engine.video import read_pictures
-from v2s_plugin.footage import Footage, footage_of
-from v2s_plugin.media import find_on_disk
-from v2s_plugin.media_library import MediaLibrary
+from v2s_plugin.media.footage import Footage, footage_of
+from v2s_plugin.media.library import MediaLibrary
+from v2s_plugin.media.urls import find_on_disk
 from v2s_plugin.ours import is_ours
-from v2s_plugin.placement import PlacedClip, place_clips
+from v2s_plugin.timing.placement import PlacedClip, place_clips
 
 PICTURES = 5
 

@@ -1,0 +1,1 @@
+"""The takes of sounds that stand on a timeline: listed, chosen, added."""

@@ -1,0 +1,1 @@
+"""Exact time, and where clips stand in it: rates, speed changes, transitions, places."""
