@@ -26,9 +26,10 @@ from v2s_plugin.outputs import clear_drafts, only_run
 from v2s_plugin.planning.jobs import PlanOptions, Skip, plan
 from v2s_plugin.planning.selection import EVERYTHING
 from v2s_plugin.prune import delete, find_orphans
+from v2s_plugin.sounding.ledger import forget_deleted
 from v2s_plugin.sounding.making import MakeSource, make_missing, takes_still_good
 from v2s_plugin.sounding.sound_files import RATES, SoundFolder
-from v2s_plugin.sounding.take_file import ScoredJob, known_takes, usual_device
+from v2s_plugin.sounding.take_file import ScoredJob, known_takes, most_used, usual_device
 from v2s_plugin.timeline import Destination, destination, open_timeline
 from v2s_plugin.tracks.edits import StandingSound
 from v2s_plugin.tracks.sound_clips import ClipStyle
@@ -174,6 +175,7 @@ def score_file(
             orphans = () if target.format.is_bundle else find_orphans(media, timelines, written=target.path)
             if options.prune:
                 delete(orphans)
+                forget_deleted(media)
         misled = () if target.format.name != "otio" else _relative_media_warnings(cut.timeline, source, target.path)
     return replace(
         _as_written(result, target),
@@ -213,8 +215,10 @@ def score_timeline(
     known = known_takes(timeline, folder)
     if earlier is not None:
         known |= known_takes(earlier, earlier_folder or target)
-    takes = [takes_still_good(job, sounds, known) for job in todo.jobs]
+    noted = sounds.noted()
+    takes = [takes_still_good(job, sounds, known, noted) for job in todo.jobs]
     device = usual_device([timeline, earlier], options.plan.bundle.digest)
+    device = device or most_used(take.device for of_job in takes for take in of_job.values())
     choice, failed = make_missing(todo.jobs, takes, sounds, make_source, earlier=device, progress=progress)
     skips = (*todo.skips, *failed.values())
     scored = [ScoredJob.of(job, takes[index]) for index, job in enumerate(todo.jobs) if index not in failed]

@@ -24,6 +24,7 @@ from v2s_engine.video import VideoInfo
 from v2s_plugin.planning.bundle_facts import BundleFacts
 from v2s_plugin.planning.jobs import PlanOptions
 from v2s_plugin.scoring import ScoreOptions, ScoreResult, score_file
+from v2s_plugin.sounding import ledger
 
 BUNDLE = BundleFacts("toy", "d" * 64, ("dog", "drum"))
 
@@ -96,7 +97,8 @@ def load(path: Path) -> Any:
 
 
 def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    """Names of all files but the ledger of a media folder."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ledger.NAME)
 
 
 def info(path: Path, duration: Fraction | int = 100, *, timecode: str | None = None, rate: int = 24) -> VideoInfo:

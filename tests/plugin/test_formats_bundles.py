@@ -338,6 +338,31 @@ def test_sounds_of_clips_that_are_not_selected_stay_in_the_bundle(tmp_path: Path
 
 
 @both_kinds
+def test_nothing_of_an_earlier_run_stays_in_the_bundle(tmp_path: Path, suffix: str) -> None:
+    """Neither the mixed take that stood on the timeline nor the plain one behind it."""
+    source = MAKERS[suffix](tmp_path / f"cut{suffix}", cut_of_bundle(), FILES)
+    levels = LevelOptions(lufs=-30.0)
+    score_bundle(source, in_place=True, levels=levels)
+    before = set(media_of(source)) - set(FILES)
+    score_bundle(source, ClickSource(level=0.3), in_place=True, levels=levels, plan={"seed": 5})
+    after = set(media_of(source)) - set(FILES)
+    assert len(before) == len(after) == 4
+    assert not before & after
+
+
+@both_kinds
+def test_a_sound_of_ours_that_an_editor_uses_elsewhere_stays_in_the_bundle(tmp_path: Path, suffix: str) -> None:
+    source = MAKERS[suffix](tmp_path / f"cut{suffix}", cut_of_bundle(), FILES)
+    score_bundle(source, in_place=True)
+    used = sorted(set(media_of(source)) - set(FILES))[0]
+    cut = read_timeline(source)
+    cut.tracks.append(track(clip("mine", used, source=span(0, 24, 24)), name="A1", kind="Audio"))
+    destination(source, None, ending="", in_place=True, force=True).write(cut)
+    score_bundle(source, ClickSource(level=0.3), in_place=True, plan={"seed": 5})
+    assert used in media_of(source)
+
+
+@both_kinds
 def test_a_take_is_chosen_inside_a_bundle(tmp_path: Path, suffix: str) -> None:
     source = MAKERS[suffix](tmp_path / f"cut{suffix}", cut_of_bundle(), FILES)
     scored = score_bundle(source, plan={"takes": 2}).output

@@ -24,6 +24,7 @@ from v2s_engine.audio import read_sound
 from v2s_engine.sampling.choose import Choice
 from v2s_plugin.ours import our_clips
 from v2s_plugin.scoring import ScoreOptions, score_file
+from v2s_plugin.sounding import ledger
 
 
 @pytest.fixture
@@ -39,6 +40,11 @@ def shot(name: str = "a", start: float = 0, frames: float = 48, rate: float = 24
 
 def waves(folder: Path) -> list[str]:
     return names_in(folder / "cut_scored.media")
+
+
+def forget(folder: Path) -> None:
+    """Leave what was made to the timeline to remember."""
+    (folder / "cut_scored.media" / ledger.NAME).unlink()
 
 
 def test_a_second_run_uses_what_is_there_and_replaces(folder: Path) -> None:
@@ -144,6 +150,7 @@ def test_metadata_of_ours_that_somebody_changed_is_not_trusted(folder: Path, fac
     (ours,) = our_clips(written)
     ours.metadata["v2s"] = {"generated": True, "key": ours.metadata["v2s"]["key"], **facts}
     save(written, folder / "cut_scored.otio")
+    forget(folder)
     source = ClickSource()
     score(cut, folder, source, force=True)
     assert len(source.requests) == 1
@@ -204,6 +211,7 @@ def test_sounds_of_another_bundle_or_an_earlier_version_say_nothing(folder: Path
     (ours,) = our_clips(written)
     del ours.metadata["v2s"]["takes"]["take 1"]["device"]
     save(written, folder / "cut_scored.otio")
+    forget(folder)
     told, result = devices_asked_for(folder, timeline(track(shot("b"), shot("a"))), "cpu")
     assert told == [None]
     assert result.reused == 1

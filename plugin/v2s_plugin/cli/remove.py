@@ -30,6 +30,7 @@ def remove_command(
     from v2s_plugin.ours import our_clips
     from v2s_plugin.outputs import only_run
     from v2s_plugin.prune import delete, find_orphans
+    from v2s_plugin.sounding.ledger import forget_deleted
     from v2s_plugin.timeline import destination, open_timeline, require_facts
     from v2s_plugin.tracks.writeback import without_sound_tracks
 
@@ -42,6 +43,8 @@ def remove_command(
             # What a run left behind lies in the folder beside the timeline; that of a bundle went with it.
             orphans = find_orphans(timeline.with_suffix(".media"), [cleaned], written=timeline) if prune else ()
             delete(orphans)
+            if prune:
+                forget_deleted(timeline.with_suffix(".media"))
         tracks = len(scored.timeline.tracks) - len(cleaned.tracks)
         clips = sum(1 for _ in our_clips(scored.timeline))
     say(f"{counted(tracks, 'track')} removed" + (f", {counted(len(orphans), 'file')} deleted" if prune else ""))

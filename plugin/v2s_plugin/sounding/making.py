@@ -5,7 +5,7 @@ A WAV is finished and written while the next sounds are sampled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -108,9 +108,20 @@ def make_missing(
     return source.choice, failed
 
 
-def takes_still_good(job: ClipJob, sounds: SoundFolder, known: dict[str, dict[int, TakeFile]]) -> dict[int, TakeFile]:
-    """The takes of earlier runs that serve this job, by number; also beyond those asked for now: none is lost."""
-    reused = (sounds.reuse(job, take) for take in known.get(job.key, {}).values())
+def takes_still_good(
+    job: ClipJob,
+    sounds: SoundFolder,
+    standing: Mapping[str, Mapping[int, TakeFile]],
+    noted: Mapping[str, Mapping[int, TakeFile]],
+) -> dict[int, TakeFile]:
+    """The takes of earlier runs that serve this job, by number.
+
+    Of those `standing` on a timeline also the ones beyond what is asked for now: none is lost. Of those only `noted` in
+    the folder what is asked for: an editor may have done away with the others.
+    """
+    known = {number: take for number, take in noted.get(job.key, {}).items() if number <= job.takes}
+    known |= standing.get(job.key, {})
+    reused = (sounds.reuse(job, take) for take in known.values())
     return {take.take: take for take in reused if take is not None}
 
 

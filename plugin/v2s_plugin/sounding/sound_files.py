@@ -19,6 +19,7 @@ from v2s_engine.digest import file_digest
 from v2s_engine.errors import OutputError
 from v2s_plugin.outputs import draft_of, settle
 from v2s_plugin.planning.clip_job import ClipJob
+from v2s_plugin.sounding.ledger import note, noted_takes
 from v2s_plugin.sounding.take_file import TakeFile
 
 if TYPE_CHECKING:
@@ -75,7 +76,12 @@ class SoundFolder:
             path, digest = self._keep(_stem(job, take), partial(write_wav, samples=piece, rate=self.rate))
             files.append(TakeFile(take, path, digest, length, self.rate, gain_db, device=device))
             start += length
+        note(self.path, [(job.key, file) for job, file in zip(scene, files, strict=True)])
         return files
+
+    def noted(self) -> dict[str, dict[int, TakeFile]]:
+        """The takes ever made here at this rate, by job key and number, whether a timeline has them or not."""
+        return noted_takes(self.path, self.rate)
 
     def reuse(self, job: ClipJob, known: TakeFile) -> TakeFile | None:
         """The take as an earlier run left it, copied here if it lies elsewhere; None where it does not serve.

@@ -13,7 +13,7 @@ import opentimelineio as otio
 
 from v2s_engine.errors import MediaError
 from v2s_plugin.media.urls import UrlStyle, find_on_disk, url_like
-from v2s_plugin.ours import facts_of, our_clips, take_facts_of, text_of
+from v2s_plugin.ours import entries_of, facts_of, our_clips, take_facts_of, text_of
 from v2s_plugin.planning.clip_job import ClipJob
 
 _KEY = re.compile(r"take [1-9]\d*")
@@ -119,6 +119,22 @@ def file_name(url: object) -> str:
     return re.split(r"[/\\]", url)[-1] if isinstance(url, str) else ""
 
 
+def files_of(clips: Iterable[Any]) -> Iterator[str]:
+    """The names of all files that clips hold: in their media references, and in what V2S wrote about their takes."""
+    for clip in clips:
+        for reference in clip.media_references().values():
+            yield file_name(getattr(reference, "target_url", None))
+        for fact in take_facts_of(clip).values():
+            yield from map(file_name, _texts_in(fact))
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for _, each in entries_of(value):
+        yield from _texts_in(each)
+
+
 def known_takes(timeline: Any, folder: Path) -> dict[str, dict[int, TakeFile]]:
     """The takes that stand on a timeline in `folder`, by job key and number. What was tampered with is left out."""
     known: dict[str, dict[int, TakeFile]] = {}
@@ -152,13 +168,17 @@ def takes_of(clip: Any, folder: Path) -> Iterator[TakeFile]:
 
 def usual_device(timelines: Iterable[Any], bundle_digest: str) -> str | None:
     """The device on which most takes that stand on some timelines were made with this bundle; None where none says."""
-    devices = Counter(
-        device
+    return most_used(
+        text_of(fact, "device")
         for timeline in timelines
         if timeline is not None
         for clip in our_clips(timeline)
         if facts_of(clip).get("bundle_digest") == bundle_digest
         for fact in take_facts_of(clip).values()
-        if (device := text_of(fact, "device"))
     )
-    return max(sorted(devices), key=lambda device: devices[device], default=None)
+
+
+def most_used(devices: Iterable[str]) -> str | None:
+    """The device that is named most often; None where none is."""
+    counts = Counter(device for device in devices if device)
+    return max(sorted(counts), key=lambda device: counts[device], default=None)
