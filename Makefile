@@ -1,14 +1,18 @@
 # Two commands on a fresh machine: `make demo` and `make test`. They need Python >= 3.11, make, and a package registry.
 PYTHON ?= python3
 BIN := .venv/bin
+# Blender 4.5 to 5.0 is built for Python 3.11 and no other; 5.2: make test-blender BLENDERS=5.2.3 BLENDER_PYTHON=python3.13
+BLENDERS ?= 5.0.1 4.5.15
+BLENDER_PYTHON ?= python3.11
 
-.PHONY: help demo test check slow test-slow test-programs benchmarks clean
+.PHONY: help demo test check slow test-slow test-programs test-blender benchmarks clean
 
 help:
 	@echo "make demo           install the base package into .venv and score the demo timeline"
 	@echo "make test           install what tests need and run everything CI runs"
 	@echo "make test-slow      the tests that take minutes"
 	@echo "make test-programs  install programs beyond Python from Debian and run the tests that need them"
+	@echo "make test-blender   install Blender as a Python module (1 GB each) and run the extension's tests in it"
 	@echo "make benchmarks     print the speed figures of this machine"
 
 .venv/bin/python:
@@ -43,6 +47,15 @@ test-slow: .venv/test
 test-programs: .venv/test
 	apt-get update -qq && apt-get install -y -qq melt
 	$(BIN)/pytest -m programs
+
+build/blender-%/ready:
+	$(BLENDER_PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet bpy==$*
+	touch $@
+
+# -rP shows the measured onsets.
+test-blender: .venv/test $(BLENDERS:%=build/blender-%/ready)
+	$(BIN)/pytest -m programs -rP tests/blender
 
 benchmarks: .venv/test
 	$(BIN)/python benchmarks/cpu_sampler.py

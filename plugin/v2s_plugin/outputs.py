@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,33 @@ def whole_file(path: Path) -> Iterator[Path]:
     with draft_of(path) as draft:
         yield draft
         settle(draft, path)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path, keep: Path | None = None) -> Iterator[Path]:
+    """An empty folder beside `path`, put in place of it when the block ends well; raises `OutputError`.
+
+    What stood there goes to `keep`, or is removed.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+            stack.callback(shutil.rmtree, draft, ignore_errors=True)
+            yield draft
+            draft.chmod(0o777 & ~_umask())
+            if path.exists():
+                old = keep or draft.with_name(f"{draft.name}.old")
+                if keep is None:
+                    stack.callback(shutil.rmtree, old, ignore_errors=True)
+                elif keep.exists():
+                    shutil.rmtree(keep)
+                path.rename(old)
+            draft.rename(path)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {path}: {error.strerror or error}; "
+                "free some space, allow writing there, or choose another place with -o"
+            ) from error
 
 
 @contextlib.contextmanager
@@ -61,6 +89,12 @@ def settle(draft: Path, path: Path) -> None:
         os.fsync(file.fileno())
     draft.replace(path)
     _sync_folder(path.parent)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
 
 
 @contextlib.contextmanager

@@ -6,17 +6,14 @@ A file is ours where its name ends in a hash of what it holds, as `sound_files.p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-import opentimelineio as otio
 
 from v2s_engine.digest import file_digest
 from v2s_engine.errors import OutputError
 from v2s_plugin.formats.timeline_format import FORMATS
-from v2s_plugin.ours import entries_of, take_facts_of
-from v2s_plugin.sounding.take_file import file_name
+from v2s_plugin.sounding.take_file import files_of
 from v2s_plugin.timeline import companion_of
 
 _NAME = re.compile(rb"[A-Za-z0-9_-]+_[0-9a-f]{10,64}\.wav")
@@ -30,7 +27,7 @@ def find_orphans(folder: Path, timelines: Iterable[Any], *, written: Path | None
     folder's name (`cut_scored.xml` beside `cut_scored.otio`) are used too. `written` is the file that is not asked: its
     timeline is among those given, or gone.
     """
-    used = {name for timeline in timelines for name in _names_on(timeline)} | _names_beside(folder, written)
+    used = {name for timeline in timelines for name in files_of(timeline.find_clips())} | _names_beside(folder, written)
     try:
         files = sorted(path for path in folder.iterdir() if path.name not in used)
     except (FileNotFoundError, NotADirectoryError):
@@ -62,18 +59,3 @@ def _names_beside(folder: Path, written: Path | None) -> set[str]:
     texts = (path.read_bytes() for path in files if path.is_file())
     # An AAF holds texts of two bytes a letter.
     return {name.decode() for text in texts for name in _NAME.findall(text) + _NAME.findall(text.replace(b"\0", b""))}
-
-
-def _names_on(timeline: Any) -> Iterator[str]:
-    for clip in timeline.tracks.find_children(otio.schema.Clip):
-        for reference in clip.media_references().values():
-            yield file_name(getattr(reference, "target_url", None))
-        for fact in take_facts_of(clip).values():
-            yield from map(file_name, _texts_in(fact))
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for _, each in entries_of(value):
-        yield from _texts_in(each)

@@ -22,16 +22,13 @@ from typing import Any
 import opentimelineio as otio
 
 from v2s_engine.errors import OutputError, UsageError, V2SError
-from v2s_plugin.formats.bundle import CONTENT, MEDIA, folder_content, lay_out, pack, unpacked, whole_folder
+from v2s_plugin.formats.bundle import CONTENT, MEDIA, folder_content, lay_out, pack, unpacked
 from v2s_plugin.formats.bundle_media import gather
 from v2s_plugin.formats.native import write_native
 from v2s_plugin.formats.reading import NOTHING_MORE, ReadOptions, read_any
 from v2s_plugin.formats.timeline_format import FORMATS, TimelineFormat, format_named, format_of
 from v2s_plugin.formats.writing import rehearse, require_adapter, write_any
-from v2s_plugin.outputs import whole_file
-
-SUFFIXES = tuple(suffix for each in FORMATS if each.reads for suffix in each.suffixes)
-"""File types that can be read."""
+from v2s_plugin.outputs import whole_file, whole_folder
 
 
 @dataclass(frozen=True)

@@ -29,16 +29,20 @@ from v2s_engine.errors import CancelledError, UsageError, V2SError
 from v2s_plugin.cli.answers import answer_json, error_answer
 from v2s_plugin.cli.bundles import bundles_command
 from v2s_plugin.cli.demo import demo_command
+from v2s_plugin.cli.doctor import doctor_command
 from v2s_plugin.cli.evaluate import evaluate_command
 from v2s_plugin.cli.export import export_command
 from v2s_plugin.cli.generate import generate_command
+from v2s_plugin.cli.hosts import hosts_app
 from v2s_plugin.cli.plan import plan_command
 from v2s_plugin.cli.reexport import reexport_command
 from v2s_plugin.cli.remove import remove_command
 from v2s_plugin.cli.takes import takes_command
+from v2s_plugin.cli.talk import skip_lines
 from v2s_plugin.cli.train import train_command
 from v2s_plugin.cli.train_timing import train_timing_command
 from v2s_plugin.cli.train_visual import train_visual_command
+from v2s_plugin.cli.worker import worker_command
 
 EXIT_FAILED = 1
 EXIT_WRONG_USE = 2
@@ -59,6 +63,9 @@ app.command("takes")(takes_command)
 app.command("remove")(remove_command)
 app.command("bundles")(bundles_command)
 app.command("demo")(demo_command)
+app.command("worker")(worker_command)
+app.command("doctor")(doctor_command)
+app.add_typer(hosts_app, name="hosts")
 app.command("train")(train_command)
 app.command("train-timing")(train_timing_command)
 app.command("train-visual")(train_visual_command)
@@ -107,9 +114,8 @@ def _explain(error: BaseException, *, as_json: bool) -> int:
     elif hasattr(error, "show"):  # wrong use, found by typer, which knows the command's usage line
         error.show()
     else:
-        skips = getattr(error, "skips", ())
-        lines = [f"{skip.label} ({skip.where}): {skip.reason}; {skip.advice}" for skip in skips[1:]]
-        print("\n".join([f"v2s: {message}", *lines]), file=sys.stderr)
+        others = skip_lines(getattr(error, "skips", ())[1:])
+        print("\n".join([f"v2s: {message}", *others]), file=sys.stderr)
     return code
 
 

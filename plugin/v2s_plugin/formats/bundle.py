@@ -21,7 +21,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from v2s_engine.errors import OutputError, TimelineNotFoundError, TimelineUnreadableError
+from v2s_engine.errors import TimelineNotFoundError, TimelineUnreadableError
 from v2s_plugin.formats.native import one_line
 
 CONTENT = "content.otio"
@@ -102,33 +102,6 @@ def lay_out(files: dict[str, Path], content: str, folder: Path) -> None:
     (folder / CONTENT).write_text(content, encoding="utf-8")
 
 
-@contextlib.contextmanager
-def whole_folder(path: Path, keep: Path | None = None) -> Iterator[Path]:
-    """An empty folder beside `path`, put in place of it when the block ends well; raises `OutputError`.
-
-    What stood there goes to `keep`, or is removed.
-    """
-    with contextlib.ExitStack() as stack:
-        try:
-            draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
-            stack.callback(shutil.rmtree, draft, ignore_errors=True)
-            yield draft
-            draft.chmod(0o777 & ~_umask())
-            if path.exists():
-                old = keep or draft.with_name(f"{draft.name}.old")
-                if keep is None:
-                    stack.callback(shutil.rmtree, old, ignore_errors=True)
-                elif keep.exists():
-                    shutil.rmtree(keep)
-                path.rename(old)
-            draft.rename(path)
-        except OSError as error:
-            raise OutputError(
-                f"cannot write {path}: {error.strerror or error}; "
-                "free some space, allow writing there, or choose another place with -o"
-            ) from error
-
-
 def _check(entries: list[zipfile.ZipInfo], path: Path) -> None:
     names = {entry.filename for entry in entries}
     if CONTENT not in names:
@@ -163,9 +136,3 @@ def _extract(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> N
         shutil.copyfileobj(source, file, 2**20)
     moment = calendar.timegm((*entry.date_time, 0, 0, 0))
     os.utime(target, (moment, moment))
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -7,7 +7,6 @@ new sounds               media/<name>.wav
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -16,9 +15,9 @@ import opentimelineio as otio
 
 from v2s_engine.errors import MediaError
 from v2s_plugin.formats.bundle import MEDIA, bundle_names
-from v2s_plugin.formats.native import plain_json
 from v2s_plugin.media.urls import find_on_disk, paths_of_url
 from v2s_plugin.ours import is_ours
+from v2s_plugin.sounding.take_file import files_of
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,13 @@ def gather(
     """What goes into a bundle that holds `timeline`.
 
     `folder` is that of the timeline it was made from (`before`), which relative media count from; `sounds` is the
-    folder of new sounds, if there are any; `earlier` is that of the bundle which will be
-    replaced, from which sounds may stay. Sounds of ours that the result does not name any more are left out.
+    folder of new sounds, if there are any; `earlier` is that of the bundle which will be replaced: sounds of it may
+    stay. Sounds of ours that the result does not name any more are left out.
     """
     result = timeline.deepcopy()
-    files = {name: folder / name for name in bundle_names(folder)} if from_bundle else {}
-    for name in _our_texts(before) - _our_texts(result):
-        files.pop(name, None)
+    gone = {*files_of(clip for clip in before.find_clips() if is_ours(clip))} - {*files_of(result.find_clips())}
+    kept = (name for name in bundle_names(folder) if PurePath(name).name not in gone) if from_bundle else ()
+    files = {name: folder / name for name in kept}
     if sounds is not None and sounds.is_dir():
         for path in sorted(sounds.iterdir()):
             if path.is_file() and not path.name.startswith("."):
@@ -127,20 +126,3 @@ def _lies_in(reference: Any, sounds: Path) -> bool:
         return any(path.parent == sounds for path in paths_of_url(url, sounds.parent))
     except MediaError:
         return False
-
-
-def _our_texts(timeline: Any) -> set[str]:
-    """Every text that clips of ours hold; names of files are among them."""
-    clips = (clip for clip in timeline.find_clips() if is_ours(clip))
-    return {text for clip in clips for text in _texts(plain_json(clip))}
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
