@@ -29,7 +29,7 @@ HERE: Final = Path(__file__).parent
 INSTALL_FACTS: Final = "v2s_install.json"
 """What an installed folder remembers: how to start the worker, and the version that installed it."""
 
-_OLDEST_BLENDER: Final = (4, 2)
+_OLDEST_BLENDER: Final = (4, 5)
 _CHECKOUT: Final = HERE.parents[2]
 
 Files = Mapping[str, bytes]
