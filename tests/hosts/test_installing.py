@@ -102,7 +102,7 @@ def test_every_blender_that_has_extensions_gets_it(tmp_path: Path) -> None:
     for release in ("3.6", "4.2", "4.5", "5.0", "config"):
         (here.home / ".config" / "blender" / release).mkdir(parents=True)
     assert [each.home.version for each in installations(here)] == ["4.5", "5.0"]
-    assert len(install(HOSTS["blender"], here)) == 3
+    assert len(install(HOSTS["blender"], here)) == 2
 
 
 def test_blender_gets_the_built_extension_and_the_way_to_the_worker(tmp_path: Path) -> None:
