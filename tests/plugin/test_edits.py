@@ -357,11 +357,13 @@ JUNK = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )  # fmt: skip
+# No file holds a plain dictionary with this key: OpenTimelineIO takes it for an object, and cannot copy one without.
+NAMES = st.text(max_size=12).filter(lambda name: name != "OTIO_SCHEMA")
 FACTS = ["key", "subject", "stretch", "takes", "placed", "name", "sound", "bundle_digest", "call_seed"]
 
 
 @settings(deadline=None)
-@given(damage=st.dictionaries(st.sampled_from(FACTS), JUNK), inner=st.dictionaries(st.text(max_size=12), JUNK))
+@given(damage=st.dictionaries(st.sampled_from(FACTS), JUNK), inner=st.dictionaries(NAMES, JUNK))
 def test_damaged_metadata_of_ours_break_nothing(damage: dict[str, Any], inner: dict[str, Any]) -> None:
     cut = timeline(track(shot("a"), shot("b")))
     edited = with_sound_tracks(cut, _sounds(cut), ClipStyle(BUNDLE, "plain", Path("/nowhere"))).timeline
