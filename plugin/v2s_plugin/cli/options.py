@@ -20,7 +20,7 @@ FormatOption = Annotated[
     str | None,
     typer.Option(
         "--format",
-        metavar="otio|otioz|otiod|fcp_xml|aaf|mlt|xges",
+        metavar="otio|otioz|otiod|fcp_xml|aaf|mlt|xges|kdenlive",
         help="Type of the new timeline; by default that of the old one, else otio.",
         show_default=False,
     ),

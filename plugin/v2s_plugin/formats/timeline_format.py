@@ -79,7 +79,9 @@ FORMATS = (
         loses=("pictures", "other sounds", "takes", "fades", "disabled sounds", "levels"),
     ),
     TimelineFormat("edl", "CMX 3600 edit decision list", (".edl",)),
-    TimelineFormat("kdenlive", "Kdenlive project", (".kdenlive",)),
+    TimelineFormat(
+        "kdenlive", "Kdenlive project", (".kdenlive",), writes=True, holds_facts=True, loses=("fades", "levels")
+    ),
     TimelineFormat(
         "mlt",
         "MLT XML",

@@ -10,6 +10,7 @@ from v2s_engine.errors import OutputError, TimelineError, V2SError
 from v2s_plugin.formats.aaf import write_aaf
 from v2s_plugin.formats.adapters import has_adapter, load_adapter
 from v2s_plugin.formats.fcp_xml import write_fcp_xml
+from v2s_plugin.formats.kdenlive import write_kdenlive
 from v2s_plugin.formats.losses import losses
 from v2s_plugin.formats.mlt import write_mlt
 from v2s_plugin.formats.native import one_line, write_native
@@ -46,8 +47,8 @@ def write_any(
         write_native(timeline, draft)
         return ()
     try:
-        if kind.name == "fcp_xml":
-            said = write_fcp_xml(timeline, draft, folder=folder, media_folder=media_folder, source=source)
+        if into := _INTO_DOCUMENTS.get(kind.name):
+            said = into(timeline, draft, folder=folder, media_folder=media_folder, source=source)
         else:
             write = {"aaf": write_aaf, "mlt": write_mlt, "xges": write_xges}[kind.name]
             said = write(timeline, draft, folder=folder, media_folder=media_folder)
@@ -65,5 +66,9 @@ def write_any(
             f"this timeline cannot be written as {kind.title} ({one_line(error)}); "
             "write it as OpenTimelineIO: --format otio"
         ) from error
-    stays = kind.name == "fcp_xml" and source is not None
+    stays = kind.name in _INTO_DOCUMENTS and source is not None
     return (*losses(timeline, kind, ours_only=stays), *said)
+
+
+_INTO_DOCUMENTS = {"fcp_xml": write_fcp_xml, "kdenlive": write_kdenlive}
+"""Those that put our tracks into the document that the timeline was read from."""
