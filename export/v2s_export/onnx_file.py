@@ -6,7 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from v2s_engine.errors import MissingExtraError
 
@@ -90,6 +90,13 @@ def write_onnx(
     return path
 
 
+def forget_origins(model: Any) -> None:
+    """Strike from an `onnx.ModelProto` what PyTorch's exporter notes of each node: stack traces, with its own paths."""
+    for node in [*model.graph.node, *(node for function in model.functions for node in function.node)]:
+        del node.metadata_props[:]
+        node.doc_string = ""
+
+
 def _join(parts: Path, path: Path) -> None:
     """One file from a model whose large tensors lie beside it.
 
@@ -99,6 +106,7 @@ def _join(parts: Path, path: Path) -> None:
     import onnx  # noqa: PLC0415
 
     model = onnx.load(str(parts), load_external_data=False)
+    forget_origins(model)
     outside = [tensor for tensor in model.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
     inside = [tensor for tensor in model.graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL]
     del model.graph.initializer[:]

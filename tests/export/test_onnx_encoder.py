@@ -74,3 +74,9 @@ def test_the_file_stands_alone_and_says_how_far_it_looks(exported: tuple[TimingN
     assert [file.name for file in path.parent.iterdir()] == ["encoder.onnx"]
     assert path.stat().st_size < 2_000_000
     assert Encoder(path).context == CONTEXT
+
+
+def test_the_file_says_nothing_of_the_machine_that_wrote_it(exported: tuple[TimingNetwork, Path]) -> None:
+    content = exported[1].read_bytes()
+    assert b".py" not in content
+    assert str(Path.cwd()).encode() not in content
