@@ -29,7 +29,7 @@ from v2s_plugin.prune import delete, find_orphans
 from v2s_plugin.sounding.ledger import forget_deleted
 from v2s_plugin.sounding.making import MakeSource, make_missing, takes_still_good
 from v2s_plugin.sounding.sound_files import RATES, SoundFolder
-from v2s_plugin.sounding.take_file import ScoredJob, known_takes, most_used, usual_device
+from v2s_plugin.sounding.take_file import ScoredJob, device_of, known_takes, usual_device
 from v2s_plugin.timeline import Destination, destination, open_timeline
 from v2s_plugin.tracks.edits import StandingSound
 from v2s_plugin.tracks.sound_clips import ClipStyle
@@ -217,8 +217,7 @@ def score_timeline(
         known |= known_takes(earlier, earlier_folder or target)
     noted = sounds.noted()
     takes = [takes_still_good(job, sounds, known, noted) for job in todo.jobs]
-    device = usual_device([timeline, earlier], options.plan.bundle.digest)
-    device = device or most_used(take.device for of_job in takes for take in of_job.values())
+    device = usual_device([timeline, earlier], options.plan.bundle.digest) or device_of(takes)
     choice, failed = make_missing(todo.jobs, takes, sounds, make_source, earlier=device, progress=progress)
     skips = (*todo.skips, *failed.values())
     scored = [ScoredJob.of(job, takes[index]) for index, job in enumerate(todo.jobs) if index not in failed]

@@ -26,7 +26,7 @@ import typer.main
 
 from v2s_engine import __version__
 from v2s_engine.errors import CancelledError, UsageError, V2SError
-from v2s_plugin.cli.answers import answer_json, error_answer
+from v2s_plugin.cli.answers import EXIT_CANCELLED, EXIT_FAILED, EXIT_WRONG_USE, answer_json, error_answer
 from v2s_plugin.cli.bundles import bundles_command
 from v2s_plugin.cli.demo import demo_command
 from v2s_plugin.cli.doctor import doctor_command
@@ -43,10 +43,6 @@ from v2s_plugin.cli.train import train_command
 from v2s_plugin.cli.train_timing import train_timing_command
 from v2s_plugin.cli.train_visual import train_visual_command
 from v2s_plugin.cli.worker import worker_command
-
-EXIT_FAILED = 1
-EXIT_WRONG_USE = 2
-EXIT_CANCELLED = 130
 
 app = typer.Typer(
     name="v2s",

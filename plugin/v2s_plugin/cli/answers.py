@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from v2s_plugin.tracks.edits import StandingSound
 
 EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_WRONG_USE = 2
 EXIT_SOME_SKIPPED = 3
+EXIT_CANCELLED = 130
 
 
 def counted(number: int, noun: str) -> str:

@@ -168,7 +168,7 @@ def takes_of(clip: Any, folder: Path) -> Iterator[TakeFile]:
 
 def usual_device(timelines: Iterable[Any], bundle_digest: str) -> str | None:
     """The device on which most takes that stand on some timelines were made with this bundle; None where none says."""
-    return most_used(
+    return _most_used(
         text_of(fact, "device")
         for timeline in timelines
         if timeline is not None
@@ -178,7 +178,11 @@ def usual_device(timelines: Iterable[Any], bundle_digest: str) -> str | None:
     )
 
 
-def most_used(devices: Iterable[str]) -> str | None:
-    """The device that is named most often; None where none is."""
+def device_of(jobs: Iterable[Mapping[int, TakeFile]]) -> str | None:
+    """The device on which most takes of some jobs, each by number, were made; None where none says."""
+    return _most_used(take.device for takes in jobs for take in takes.values())
+
+
+def _most_used(devices: Iterable[str]) -> str | None:
     counts = Counter(device for device in devices if device)
     return max(sorted(counts), key=lambda device: counts[device], default=None)

@@ -14,7 +14,7 @@ from v2s_plugin.protocol import Done, GenerateRequest, ShotAsked
 from v2s_plugin.scoring import NothingToScoreError
 from v2s_plugin.sounding.making import make_missing, takes_still_good
 from v2s_plugin.sounding.sound_files import SoundFolder
-from v2s_plugin.sounding.take_file import ScoredJob, TakeFile, most_used
+from v2s_plugin.sounding.take_file import ScoredJob, TakeFile, device_of
 from v2s_plugin.tracks.sound_clips import ClipStyle
 from v2s_plugin.tracks.writeback import with_sound_tracks
 from v2s_plugin.worker.asked import Asked, absolute, stoppable_probe
@@ -48,7 +48,7 @@ def generate_shots(request: GenerateRequest, reporter: Reporter, progress: Progr
     sounds = TellingFolder(_media_folder(request.media_folder or ""), asked.options.rate, tell)
     noted = sounds.noted()
     takes = [takes_still_good(job, sounds, {}, noted) for job in todo.jobs]
-    device = most_used(take.device for of_job in takes for take in of_job.values())
+    device = device_of(takes)
     choice, failed = make_missing(todo.jobs, takes, sounds, asked.make_source, earlier=device, progress=progress)
     scored = tuple(ScoredJob.of(job, takes[index]) for index, job in enumerate(todo.jobs) if index not in failed)
     if not scored:
