@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from v2s_engine.bundle import Bundle
+from v2s_engine.grid import SAMPLE_RATE
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ConditioningName, ModelConfig, VisualConfig
+from v2s_engine.timbre.palette import Exemplars, Palette, write_palette
 from v2s_engine.train.parameters import numpy_parameters
 from v2s_engine.vision.timing_network import TimingNetwork
 from v2s_export.bundle_writer import BundleContent, write_bundle
@@ -41,16 +44,34 @@ def tiny_sampler(config: ModelConfig, seed: int = 0) -> SampleRNN:
     return SampleRNN(config).eval()
 
 
-def tiny_bundle(folder: Path, seed: int = 0) -> Bundle:
+TINY_SOURCE_FILTER = replace(TINY, pre_emphasis=0.0, source_filter=True)
+
+
+def tiny_palette() -> Palette:
+    """Timbres of a falling tone and of noise that comes and goes, for dog and drum."""
+    time = np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE
+    gate = 0.3 * (np.sin(2 * np.pi * 2 * time) > 0)
+    tone = gate * np.sign(np.sin(2 * np.pi * (400 * time - 40 * time**2)))
+    noise = gate * np.random.default_rng(0).uniform(-1, 1, len(time))
+    sounds = {"dog": tone, "drum": noise}
+    return Palette({name: Exemplars.measure([each.astype(np.float32)]) for name, each in sounds.items()})
+
+
+def tiny_bundle(folder: Path, seed: int = 0, *, source_filter: bool = False) -> Bundle:
     """A bundle of the real format in `folder`; its sounds are noise."""
     torch.manual_seed(seed)
+    config, palette = TINY, None
+    if source_filter:
+        config, palette = TINY_SOURCE_FILTER, folder.parent / f"{folder.name}.palette"
+        write_palette(palette, tiny_palette())
     network = TimingNetwork().eval()
     encoder = export_encoder(network, folder.parent / f"{folder.name}.onnx")
     return write_bundle(
         BundleContent(
             name="tiny",
-            config=TINY,
-            sampler_parameters=numpy_parameters(SampleRNN(TINY)),
+            config=config,
+            palette=palette,
+            sampler_parameters=numpy_parameters(SampleRNN(config)),
             encoder_parameters={name: value.float().numpy() for name, value in network.state_dict().items()},
             encoder_onnx=encoder,
             summary="random weights",

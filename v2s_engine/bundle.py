@@ -4,6 +4,7 @@ starter/
   bundle.json           what it is: config, classes, hashes, training material with credits, measured quality
   encoder.onnx          pictures -> envelope, or pictures (and flow) -> features
   conditioning.onnx     features of a window -> state of the coarsest tier; only where the conditioning has one
+  palette.safetensors   timbres of recordings; only for source-filter models (see `v2s_engine.timbre`)
   sampler.safetensors   folded weights, what is sampled from
   train.safetensors     unfolded weights, what is fine-tuned from
   MODEL_CARD.md         bundle.json, to be read; carries no hash, so that it may be edited
@@ -28,6 +29,7 @@ FORMAT = 1
 DESCRIPTION = "bundle.json"
 ENCODER = "encoder.onnx"
 STATE = "conditioning.onnx"
+PALETTE = "palette.safetensors"
 SAMPLER = "sampler.safetensors"
 TRAINABLE = "train.safetensors"
 CARD = "MODEL_CARD.md"
@@ -66,6 +68,11 @@ class Bundle:
         return self.path / STATE if self.config.starts_from_pictures else None
 
     @property
+    def palette_path(self) -> Path | None:
+        """The timbres that those of sounds are put together from; None without a source-filter model."""
+        return self.path / PALETTE if self.config.source_filter else None
+
+    @property
     def obeys_cues(self) -> bool:
         """Whether an editor can say when a sound is to start: only an envelope has a place for that."""
         return self.config.conditioning == "envelope"
@@ -83,7 +90,9 @@ class Bundle:
 
 def bundle_files(config: ModelConfig) -> tuple[str, ...]:
     """Names of the files whose hashes stand in a bundle's description, for this kind of model."""
-    return (ENCODER, *((STATE,) if config.starts_from_pictures else ()), SAMPLER, TRAINABLE)
+    state = (STATE,) if config.starts_from_pictures else ()
+    palette = (PALETTE,) if config.source_filter else ()
+    return (ENCODER, *state, *palette, SAMPLER, TRAINABLE)
 
 
 def known_bundles() -> dict[str, Path]:
@@ -102,7 +111,7 @@ def load_bundle(name_or_path: str = DEFAULT_BUNDLE) -> Bundle:
     if not (path / DESCRIPTION).is_file():
         raise BundleNotFoundError(
             f"no bundle {name_or_path!r}: neither a known name ({', '.join(known_bundles()) or 'none'}) "
-            f"nor a folder with a {DESCRIPTION}"
+            f"nor a folder with a {DESCRIPTION}; name one of these, or give the folder of one"
         )
     content = (path / DESCRIPTION).read_bytes()
     try:

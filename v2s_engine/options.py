@@ -27,6 +27,12 @@ SILENCE_CODE = 128
 ENVELOPE_WINDOW = 4
 """Envelope steps told to the coarsest tier at once: the one before, the current one, and two to come."""
 
+TIMBRE_BANDS = 40
+"""Bands of the spectral envelope that a source-filter model is told of (see `v2s_engine.timbre`)."""
+
+TIMBRE_SIZE = 2 + 2 * TIMBRE_BANDS
+"""Numbers per envelope step that say what a sound's timbre is: pitch and its strength, and levels at both ends."""
+
 PAPER_WINDOW = 156
 """Pictures in the 10 s that the paper cuts or loops every clip to: 156 x 1,024 = 159,744 samples."""
 
@@ -95,6 +101,9 @@ class ModelConfig:
     quantisation: Quantisation = "mu-law"
     pre_emphasis: float = 0.0
     """Coefficient a of y[t] = x[t] - a x[t-1], applied before quantisation and undone after it; 0 switches it off."""
+    source_filter: bool = False
+    """Whether the network makes a nearly white excitation that filters colour by a timbre chosen for the sound, and is
+    told of that timbre (see `v2s_engine.timbre`); only for `envelope`, without pre-emphasis."""
     conditioning: ConditioningName = "envelope"
     visual: VisualConfig | None = None
     """What looks at the pictures; wanted by all conditionings but `envelope`, whose encoder has options of its own."""
@@ -130,6 +139,11 @@ class ModelConfig:
             )
         if not 0 <= self.pre_emphasis < 1:
             raise UsageError(f"ModelConfig.pre_emphasis must lie in [0, 1); got {self.pre_emphasis}")
+        if self.source_filter and (self.conditioning != "envelope" or self.pre_emphasis):
+            raise UsageError(
+                "ModelConfig.source_filter belongs to the conditioning envelope and wants pre_emphasis 0, since its "
+                f"filters do that and more; got {self.conditioning!r} and {self.pre_emphasis}"
+            )
         self._check_pictures()
 
     def _check_pictures(self) -> None:
@@ -151,10 +165,10 @@ class ModelConfig:
 
     @property
     def conditioning_size(self) -> int:
-        """Numbers per conditioning vector, C: what is told of the pictures there, and the sound class as one-hot."""
+        """Numbers per conditioning vector, C: what is told of pictures or envelope, and the sound class as one-hot."""
         classes = len(self.sound_classes)
         if self.conditioning == "envelope":
-            return 2 * ENVELOPE_WINDOW + classes
+            return 2 * ENVELOPE_WINDOW + (TIMBRE_SIZE if self.source_filter else 0) + classes
         return classes + (self.feature_size if self.conditioning == "frame" else 0)
 
     @property

@@ -19,6 +19,7 @@ from v2s_engine.bundle import (
     DESCRIPTION,
     ENCODER,
     FORMAT,
+    PALETTE,
     SAMPLER,
     STATE,
     TRAINABLE,
@@ -53,6 +54,8 @@ class BundleContent:
     """Licence of the weights."""
     state_onnx: Path | None = None
     """The exported network from features to states; wanted by `sequence` and `flow`, and by no other."""
+    palette: Path | None = None
+    """The timbres that those of sounds are put together from; wanted by source-filter models, and by no other."""
     visual: Mapping[str, Any] = field(default_factory=dict)
     """Where the visual encoder's weights came from, their digests, and its precision."""
     temperature: float = 1.0
@@ -105,6 +108,8 @@ def _write_files(content: BundleContent, folder: Path) -> None:
     shutil.copyfile(content.encoder_onnx, folder / ENCODER)
     if content.state_onnx is not None:
         shutil.copyfile(content.state_onnx, folder / STATE)
+    if content.palette is not None:
+        shutil.copyfile(content.palette, folder / PALETTE)
     description = {
         "format": FORMAT,
         "name": content.name,

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from v2s_engine.bundle import Bundle
+from v2s_engine.bundle import PALETTE, Bundle
 from v2s_engine.errors import UsageError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig
 from v2s_engine.sampling.fold import fold_weights
+from v2s_engine.timbre.palette import read_palette
 from v2s_engine.train.checkpoint import Checkpoint, check_encoder, read_checkpoint
 from v2s_engine.train.parameters import numpy_parameters
 from v2s_export.bundle_writer import BundleContent, write_bundle
@@ -39,6 +40,8 @@ class ExportOptions:
     """How the sampler's weights are stored."""
     timing: Path | None = None
     """For `envelope`: weights of `v2s train-timing`, encoder.safetensors; its report.json lies beside it."""
+    palette: Path | None = None
+    """For source-filter models: the timbres of recordings; None: palette.safetensors beside the checkpoint."""
     weights: str | None = None
     """For `frame`, `sequence`, `flow`: weights of the picture network: `default`, a path, or `random[:SEED]`."""
     motion_weights: str | None = None
@@ -65,6 +68,7 @@ def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
     checkpoint = read_checkpoint(options.sampler)
     config = checkpoint.config
     _check_fit(options, config)
+    palette = _palette(options, config)
     sampler = SampleRNN(config)
     sampler.load_state_dict(checkpoint.averaged)
     with tempfile.TemporaryDirectory() as folder:
@@ -82,6 +86,7 @@ def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
             encoder_parameters=encoder.parameters,
             encoder_onnx=encoder.onnx,
             state_onnx=encoder.state_onnx,
+            palette=palette,
             visual=encoder.visual,
             summary=options.summary,
             licence=options.licence,
@@ -95,6 +100,19 @@ def export_checkpoints(options: ExportOptions) -> tuple[Bundle, Parity]:
             quality=quality,
         )
         return write_bundle(content, options.output, force=options.force), encoder.parity
+
+
+def _palette(options: ExportOptions, config: ModelConfig) -> Path | None:
+    """The palette of a source-filter model, read once to see that it has every class."""
+    if not config.source_filter:
+        if options.palette is not None:
+            raise UsageError(f"--palette belongs to source-filter models; {options.sampler} is none: leave it away")
+        return None
+    path = options.palette or options.sampler.with_name(PALETTE)
+    if not path.is_file():
+        raise UsageError(f"a source-filter model wants a palette, and there is none at {path}; give --palette FILE")
+    read_palette(path, config.sound_classes)
+    return path
 
 
 def _training(checkpoint: Checkpoint) -> dict[str, Any]:

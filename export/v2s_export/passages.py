@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from v2s_engine.audio import encode_codes
 from v2s_engine.corpus.recordings import Recording, read_held, read_library
-from v2s_engine.envelope import Envelope, measure_envelope
+from v2s_engine.envelope import Envelope
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import ENVELOPE_LENGTH, FRAME_LENGTH, SAMPLE_RATE, steps_covering
 from v2s_engine.model.conditioning import Conditioning, envelope_conditioning, picture_conditioning
+from v2s_engine.model.hearing import hear
 from v2s_engine.options import SILENCE_CODE, ModelConfig, VisualConfig
 from v2s_engine.sampling.sampler import Codes, Floats, Row, Sampler, SamplerState
+from v2s_engine.timbre.timbre import Timbre
 from v2s_engine.vision.picture_encoder import PictureEncoder
 from v2s_export.parity_pictures import scene_pictures
 
@@ -121,10 +123,9 @@ def heard_passages(config: ModelConfig, folder: Path, manifest: Path | None = No
     codes = np.full((len(sounds), length), SILENCE_CODE, np.uint8)
     vectors = np.zeros((len(sounds), length // ENVELOPE_LENGTH, config.conditioning_size), np.float32)
     for row, (recording, sound) in enumerate(zip(recordings, sounds, strict=True)):
-        class_index = config.class_index(recording.material.sound_class)
-        envelope = measure_envelope(sound)
-        codes[row, : len(sound)] = encode_codes(sound, config)
-        vectors[row, : len(envelope)] = envelope_conditioning(envelope, class_index, config)
+        target, told = hear(sound, config.class_index(recording.material.sound_class), config)
+        codes[row, : len(sound)] = encode_codes(target, config)
+        vectors[row, : len(told)] = told
     lengths = np.array([len(sound) for sound in sounds])
     which = "held recordings" if manifest else "recordings"
     return Passages(codes, lengths, vectors, None, f"the first second of {len(sounds)} {which}")
@@ -133,7 +134,11 @@ def heard_passages(config: ModelConfig, folder: Path, manifest: Path | None = No
 def _told_of_envelopes(config: ModelConfig, count: int) -> list[Conditioning]:
     classes = len(config.sound_classes)
     envelopes = [_swelling(row) if (row + row // classes) % 2 else _struck(row) for row in range(count)]
-    return [Conditioning(envelope_conditioning(each, row % classes, config)) for row, each in enumerate(envelopes)]
+    timbres = [Timbre.neutral(len(each)) if config.source_filter else None for each in envelopes]
+    return [
+        Conditioning(envelope_conditioning(each, row % classes, config, timbre))
+        for row, (each, timbre) in enumerate(zip(envelopes, timbres, strict=True))
+    ]
 
 
 def _told_of_pictures(config: ModelConfig, visual: VisualConfig, files: EncoderFiles, count: int) -> list[Conditioning]:

@@ -51,6 +51,7 @@ def reexport_bundle(options: ReexportOptions) -> Bundle:
         encoder_parameters=_of("encoder.", parameters),
         encoder_onnx=bundle.encoder_path,
         state_onnx=bundle.state_path,
+        palette=bundle.palette_path,
         visual=told.get("visual", {}),
         summary=told.get("summary", ""),
         licence=told.get("licence", ""),

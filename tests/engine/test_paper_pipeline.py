@@ -99,11 +99,11 @@ def test_a_long_clip_is_what_the_trained_network_gives_window_by_window(
     """Before the seams and beyond them: the middle tier and the past go on, the coarsest tier starts again."""
     codes: list[NDArray[np.uint8]] = []
 
-    def decoded(made: NDArray[np.uint8], config: ModelConfig) -> NDArray[np.float32]:
+    def decoded(made: NDArray[np.uint8], config: ModelConfig, timbre: None) -> NDArray[np.float32]:
         codes.append(made)
         return decode_codes(made, config)
 
-    monkeypatch.setattr("v2s_engine.pipeline.decode_codes", decoded)
+    monkeypatch.setattr("v2s_engine.pipeline.decode_sound", decoded)
     bundle, asked = paper_bundle(conditioning), request(clip)
     (take,) = takes(bundle, [asked])
     assert take.envelope is None

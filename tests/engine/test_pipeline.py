@@ -15,9 +15,9 @@ from v2s_engine.pipeline import SoundFailure, SoundPipeline, SoundRequest, Sound
 from v2s_engine.progress import Progress, ProgressEvent
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+@pytest.fixture(scope="module", params=[False, True], ids=["samples", "source-filter"])
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny", source_filter=request.param)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,9 @@ from v2s_engine.grid import SAMPLE_RATE
 COLUMNS = ("file", "licence", "attribution", "may_ship_trained", "split")
 """What a manifest of recordings must say."""
 
+SYNTHETIC = "synthetic"
+"""What a manifest's column `origin` says of sounds that were made by rule (`v2s corpus sounds`)."""
+
 AUDIBLE_DBFS = -55.0
 """A step louder than this counts as sound, not as background."""
 
@@ -36,6 +39,8 @@ class Material:
     licence: str
     attribution: str
     sha256: str
+    synthetic: bool = False
+    """Made by rule and not recorded: its manifest says origin = synthetic."""
 
 
 @dataclass(frozen=True)
@@ -133,5 +138,6 @@ def _read_one(path: Path, relative: str, sound_class: str, row: dict[str, str]) 
         licence=row.get("licence", "not stated"),
         attribution=row.get("attribution", "not stated"),
         sha256=file_digest(path),
+        synthetic=row.get("origin") == SYNTHETIC,
     )
     return Recording(material, samples)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.envelope import Envelope, measure_envelope
+from v2s_engine.errors import UsageError
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.model.conditioning import Conditioning, envelope_conditioning, looped, picture_conditioning
 from v2s_engine.model.samplernn import SampleRNN
@@ -76,6 +77,11 @@ def clip_conditioning(model: SampleRNN, clip: HeardClip, length: int, class_inde
     """
     config = model.config
     steps = steps_covering(length, config.conditioning_length)
+    if config.source_filter:
+        raise UsageError(
+            "a source-filter model has no loss that compares with those of other models, since it predicts an "
+            "excitation and not the sound; measure what it sounds like instead (v2s evaluate --sounds)"
+        )
     if config.conditioning == "envelope":
         measured = measure_envelope(clip.samples)
         told = Envelope(looped(measured.loudness, steps), looped(measured.onset, steps))

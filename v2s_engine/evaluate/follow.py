@@ -19,6 +19,7 @@ from v2s_engine.errors import UsageError
 from v2s_engine.grid import ENVELOPE_LENGTH
 from v2s_engine.sampling.envelope_sound import EnvelopeRequest, sound_envelopes
 from v2s_engine.sampling.sampler import Row, Sampler
+from v2s_engine.timbre.palette import Palette
 
 AUDIBLE_DBFS = -55.0
 """Steps at or below this are not compared."""
@@ -47,14 +48,22 @@ class FollowResult:
 def usable_envelope(samples: NDArray[np.float32]) -> Envelope | None:
     """The envelope of a recording, or None where it is too flat or too short to tell whether it is followed."""
     envelope = measure_envelope(samples)
+    return envelope if tells_following(envelope) else None
+
+
+def tells_following(envelope: Envelope) -> bool:
+    """Whether enough of an envelope is audible and varies, so that it can be told whether a sound follows it."""
     audible = envelope.loudness[envelope.loudness > AUDIBLE_DBFS]
-    if len(audible) < LEAST_STEPS or _range_db(audible) < LEAST_RANGE_DB:
-        return None
-    return envelope
+    return len(audible) >= LEAST_STEPS and _range_db(audible) >= LEAST_RANGE_DB
 
 
 def measure_following(
-    sampler: Sampler, recordings: Sequence[Recording], *, temperature: float = 1.0, seed: int = 0
+    sampler: Sampler,
+    recordings: Sequence[Recording],
+    *,
+    palette: Palette | None = None,
+    temperature: float = 1.0,
+    seed: int = 0,
 ) -> list[FollowResult]:
     """Ask for each usable recording's envelope and compare. Raises `UsageError` where no recording is usable."""
     usable = [(each, envelope) for each in recordings if (envelope := usable_envelope(each.samples))]
@@ -67,7 +76,7 @@ def measure_following(
         EnvelopeRequest(envelope, each.material.sound_class, Row(seed, take, temperature))
         for take, (each, envelope) in enumerate(usable, start=1)
     ]
-    sounds = sound_envelopes(sampler, requests)
+    sounds = sound_envelopes(sampler, requests, palette)
     results = []
     for (each, envelope), sound in zip(usable, sounds, strict=True):
         audible = envelope.loudness > AUDIBLE_DBFS

@@ -1,6 +1,7 @@
 """Conditioning: what the coarsest tier is told of the pictures. No PyTorch where features are NumPy's.
 
-    envelope   a vector per 16 ms: loudness and onsets around it, sound class         (ours)
+    envelope   a vector per 16 ms: loudness and onsets around it, sound class,        (ours)
+               and the timbre of its sound where the model is a source-filter one
     frame      a vector per picture: its features, sound class                        (paper, section 4a)
     sequence   a state per window of pictures, the coarsest tier starts from it       (paper, section 4b)
     flow       the same, from features of pictures and of optical flow                (paper, section 4c)
@@ -22,6 +23,7 @@ from v2s_engine.envelope import SILENCE_DBFS, Envelope
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import steps_covering
 from v2s_engine.options import ENVELOPE_WINDOW, ModelConfig
+from v2s_engine.timbre.timbre import Timbre, timbre_vectors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +46,9 @@ class Conditioning:
     the model starts from its learned state and has no windows."""
 
 
-def envelope_conditioning(envelope: Envelope, class_index: int, config: ModelConfig) -> NDArray[np.float32]:
+def envelope_conditioning(
+    envelope: Envelope, class_index: int, config: ModelConfig, timbre: Timbre | None = None
+) -> NDArray[np.float32]:
     """Conditioning vectors `[N, C]` float32, one per envelope step, C = `config.conditioning_size`.
 
     Vector n holds the loudness of steps n-1, n, n+1, n+2 (0 for -80 dBFS, 1 for 0 dBFS), their onset strengths, and the
@@ -53,6 +57,9 @@ def envelope_conditioning(envelope: Envelope, class_index: int, config: ModelCon
 
     The design feeds four loudness values once per video frame (64 ms). Given every 16 ms instead, a GRU need not count
     its steps to know which of the four is meant.
+
+    Source-filter models, and no other, want the `timbre` of the same steps as well: `UsageError`. Where it is not known
+    yet, leave it away, and put it in `with_timbre`; until then its place holds zeros.
     """
     steps = len(envelope)
     vectors = np.zeros((steps, config.conditioning_size), np.float32)
@@ -61,8 +68,20 @@ def envelope_conditioning(envelope: Envelope, class_index: int, config: ModelCon
     for offset in range(ENVELOPE_WINDOW):
         vectors[:, offset] = loudness[offset : offset + steps]
         vectors[:, ENVELOPE_WINDOW + offset] = onset[offset : offset + steps]
-    vectors[:, 2 * ENVELOPE_WINDOW + class_index] = 1.0
-    return vectors
+    vectors[:, class_index - len(config.sound_classes)] = 1.0
+    return vectors if timbre is None else with_timbre(vectors, timbre, config)
+
+
+def with_timbre(vectors: NDArray[np.float32], timbre: Timbre, config: ModelConfig) -> NDArray[np.float32]:
+    """Conditioning vectors `[N, C]` of a source-filter model told of a timbre of N steps, too; else `UsageError`."""
+    if not config.source_filter or len(timbre) != len(vectors):
+        raise UsageError(
+            f"a timbre of {len(timbre)} steps came with {len(vectors)} vectors for "
+            f"{'a' if config.source_filter else 'no'} source-filter model; wanted one with as many"
+        )
+    told = vectors.copy()
+    told[:, 2 * ENVELOPE_WINDOW : -len(config.sound_classes)] = timbre_vectors(timbre)
+    return told
 
 
 def frame_conditioning(features: FloatArray, class_index: int, config: ModelConfig) -> FloatArray:

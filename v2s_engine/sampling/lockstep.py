@@ -12,6 +12,7 @@ from v2s_engine.arrays import FloatArray, joined
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.sampling.pace import PIECE_LENGTH, Pace
 from v2s_engine.sampling.sampler import Codes, Floats, Row, Sampler, SamplerState, generate_codes
+from v2s_engine.timbre.timbre import Timbre
 
 T = TypeVar("T")
 
@@ -28,6 +29,8 @@ class RowJob:
     starts: Floats | None = None
     """`[W, d]`: what the coarsest tier starts each window of `config.encoder_window_length` samples from; None where it
     just goes on."""
+    timbre: Timbre | None = None
+    """What its codes are decoded with, for a source-filter model; the sampler does not look at it."""
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from v2s_engine.audio import decode_codes
+from v2s_engine.model.hearing import decode_sound
 from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
 from v2s_engine.sampling.sampler import Sampler
 
@@ -23,7 +23,9 @@ def sampled_sounds(
     `on_piece(tag, samples made)` is called after every call of the sampler (about a tenth of a second); what it raises
     ends the sampling.
     """
-    waiting = iter(jobs)
-    finished = sample_lockstep(sampler, lambda wait: next(waiting, None), sampler.most_rows, on_piece)
-    for tag, codes in finished:
-        yield tag, decode_codes(codes, sampler.config)
+    waiting = (((tag, job.timbre), job) for tag, job in jobs)
+    finished = sample_lockstep(
+        sampler, lambda wait: next(waiting, None), sampler.most_rows, lambda made, done: on_piece(made[0], done)
+    )
+    for (tag, timbre), codes in finished:
+        yield tag, decode_sound(codes, sampler.config, timbre)

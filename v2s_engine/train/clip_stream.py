@@ -24,15 +24,14 @@ from numpy.typing import NDArray
 from v2s_engine.arrays import on_host
 from v2s_engine.audio import encode_codes
 from v2s_engine.corpus.clip_material import PreparedClip
-from v2s_engine.envelope import measure_envelope
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import FRAME_LENGTH, steps_covering
 from v2s_engine.model.conditioning import (
-    envelope_conditioning,
     looped,
     picture_conditioning,
     picture_windows,
 )
+from v2s_engine.model.hearing import Heard, hear
 from v2s_engine.options import SILENCE_CODE, ModelConfig
 from v2s_engine.train.chunks import Chunk, StreamPrint, StreamState, WindowStarts, stream_print
 from v2s_engine.train.disturbance import disturbed
@@ -170,8 +169,9 @@ class ClipStream:
             sound = looped(_fitted(sound, pictures * FRAME_LENGTH), config.encoder_window_length)
         length = len(sound) if number else self._first_length(row, len(sound))
         sound = _fitted(sound, steps_covering(length, options.chunk_length) * options.chunk_length)
+        target, conditioning = self._heard(clip, pictures, sound)
         seen = disturbed(
-            sound,
+            target,
             rng,
             level_jitter=options.level_jitter,
             noise_share=options.noise_share,
@@ -181,9 +181,9 @@ class ClipStream:
             clip=clip,
             pictures=pictures,
             codes=np.concatenate([np.full(config.history_length, SILENCE_CODE, np.uint8), encode_codes(seen, config)]),
-            targets=encode_codes(sound, config),
+            targets=encode_codes(target, config),
             length=length,
-            conditioning=self._conditioning(clip, pictures, sound),
+            conditioning=conditioning,
         )
 
     def _first_length(self, row: int, length: int) -> int:
@@ -200,14 +200,14 @@ class ClipStream:
         order = np.random.default_rng((self._options.seed, turn // len(self._clips))).permutation(len(self._clips))
         return int(order[turn % len(self._clips)])
 
-    def _conditioning(self, clip: PreparedClip, pictures: int, sound: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The vectors that cover `sound`, in which the clip's first `pictures` come round again and again."""
+    def _heard(self, clip: PreparedClip, pictures: int, sound: NDArray[np.float32]) -> Heard:
+        """What is to be made of `sound`, in which the clip's first `pictures` come round again and again."""
         config = self._config
         if config.conditioning == "envelope":
-            return envelope_conditioning(measure_envelope(sound), clip.class_index, config)
+            return hear(sound, clip.class_index, config)
         count = steps_covering(len(sound), FRAME_LENGTH)
         features = clip.features[:pictures].astype(np.float32, copy=False)
-        return on_host(picture_conditioning(features, count, clip.class_index, config, None).vectors)
+        return Heard(sound, on_host(picture_conditioning(features, count, clip.class_index, config, None).vectors))
 
 
 def check_chunks(options: ClipStreamOptions, config: ModelConfig) -> None:

@@ -13,9 +13,9 @@ PRESETS = ("starter", "paper-frame", "paper-sequence", "paper-flow")
 def preset_config(name: str, sound_classes: Sequence[str]) -> ModelConfig:
     """The model of a preset for some sound classes; raises `UsageError` that lists the presets.
 
-    `starter`: what ships. Hidden 256, µ-law with pre-emphasis, envelope conditioning, units (4, 16) rather than the
-    paper's (2, 8): each GRU step then covers twice the time at half the cost (docs/models/starter.md has the measured
-    training speed of both), and the MLP's wider window sees the samples in between.
+    `starter`: what ships. A source-filter model: hidden 256, µ-law, envelope conditioning, units (4, 16) rather than
+    the paper's (2, 8): each GRU step then covers twice the time at half the cost (docs/models/starter.md has the
+    measured training speed of both), and the MLP's wider window sees the samples in between.
 
     `paper-frame`, `paper-sequence`, `paper-flow`: the three models of "Visual to Sound". Hidden 1,024, units (2, 8),
     linear 8 bit, weight norm, fc6 of VGG19. Where the paper is silent, SampleRNN's best three-tier command decides:
@@ -32,7 +32,7 @@ def preset_config(name: str, sound_classes: Sequence[str]) -> ModelConfig:
             window=8,
             embedding_size=64,
             quantisation="mu-law",
-            pre_emphasis=0.85,
+            source_filter=True,
         )
     if name == "paper-frame":
         return _paper_config(sound_classes, "frame", VisualConfig(), sample_expansion=4096)

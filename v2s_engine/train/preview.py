@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -27,6 +28,8 @@ from v2s_engine.sampling.fold import fold_weights
 from v2s_engine.sampling.lockstep import RowJob
 from v2s_engine.sampling.sampler import Row, Sampler
 from v2s_engine.sampling.sound_jobs import sampled_sounds
+from v2s_engine.timbre.measure import measure_timbre
+from v2s_engine.timbre.timbre import Timbre
 from v2s_engine.train.parameters import numpy_parameters
 
 PREVIEW_LENGTH = 4 * SAMPLE_RATE
@@ -89,10 +92,7 @@ def recording_previews(
         of_class = [each for each in recordings if each.material.sound_class == name]
         if of_class:
             chosen.append((name, max(of_class, key=lambda each: len(each.samples)).samples[: options.length]))
-    told = [
-        Conditioning(envelope_conditioning(measure_envelope(samples), model.config.class_index(name), model.config))
-        for name, samples in chosen
-    ]
+    told = [_heard(samples, model.config.class_index(name), model.config) for name, samples in chosen]
     return _previews(model, chosen, told, options, progress)
 
 
@@ -128,28 +128,41 @@ def write_previews(previews: Sequence[Preview], folder: Path, stem: str) -> list
     return written
 
 
-def _told(model: SampleRNN, clip: PreparedClip, length: int) -> Conditioning:
+class _Told(NamedTuple):
+    """What a preview is made from."""
+
+    conditioning: Conditioning
+    timbre: Timbre | None = None
+    """For a source-filter model: the recording's own."""
+
+
+def _heard(samples: NDArray[np.float32], class_index: int, config: ModelConfig) -> _Told:
+    """What the coarsest tier is told of a recording."""
+    timbre = measure_timbre(samples) if config.source_filter else None
+    return _Told(Conditioning(envelope_conditioning(measure_envelope(samples), class_index, config, timbre)), timbre)
+
+
+def _told(model: SampleRNN, clip: PreparedClip, length: int) -> _Told:
     """What the coarsest tier is told during the first `length` samples of a clip."""
     config = model.config
     if config.conditioning == "envelope":
-        envelope = measure_envelope(clip.samples[:length])
-        return Conditioning(envelope_conditioning(envelope, clip.class_index, config))
+        return _heard(clip.samples[:length], clip.class_index, config)
     steps = steps_covering(min(clip.length, length), FRAME_LENGTH)
     start_of = model.picture_starts if config.starts_from_pictures else None
     features = clip.features.astype(np.float32, copy=False)
-    return picture_conditioning(features, steps, clip.class_index, config, start_of)
+    return _Told(picture_conditioning(features, steps, clip.class_index, config, start_of))
 
 
 def _previews(
     model: SampleRNN,
     chosen: Sequence[tuple[str, NDArray[np.float32]]],
-    told: Sequence[Conditioning],
+    told: Sequence[_Told],
     options: PreviewOptions,
     progress: Progress,
 ) -> list[Preview]:
     sampler = open_sampler(fold_weights(numpy_parameters(model), model.config), "cpu")
     jobs = [
-        RowJob(Row(0, 1, temperature), each.vectors, len(recorded), each.starts)
+        RowJob(Row(0, 1, temperature), each.conditioning.vectors, len(recorded), each.conditioning.starts, each.timbre)
         for (_, recorded), each in zip(chosen, told, strict=True)
         for temperature in options.temperatures
     ]

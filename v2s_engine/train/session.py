@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from v2s_engine.corpus.recordings import Library, Recording, read_held, read_library
+from v2s_engine.corpus.synthesis.collection import MANIFEST
 from v2s_engine.errors import OutputError, UsageError
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig
@@ -18,6 +19,7 @@ from v2s_engine.train.journal import NATS_TO_BITS, Recorder
 from v2s_engine.train.keeping import LAST
 from v2s_engine.train.memory import keep_freed_memory
 from v2s_engine.train.model_changes import ModelChanges
+from v2s_engine.train.palettes import save_palette
 from v2s_engine.train.presets import preset_config
 from v2s_engine.train.preview import Preview, PreviewOptions, preview_defaults, recording_previews, write_previews
 from v2s_engine.train.processes import Processes, joined_processes
@@ -36,6 +38,9 @@ class SessionOptions:
     stream: StreamOptions = field(default_factory=StreamOptions)
     classes: tuple[str, ...] = ()
     """Sound classes to train; none given means every sub-folder."""
+    synthetic: Path | None = None
+    """Folder of sounds that were made by rule, with a manifest.csv of its own (`v2s corpus sounds`); they join those of
+    `sounds`, for the same classes."""
     manifest: Path | None = None
     """CSV that says which recordings may be trained on, which are held for testing, and whom to credit."""
     preset: str = "starter"
@@ -76,7 +81,7 @@ def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
     Raises `OutputError` where the output folder holds a training and `resume` was not asked for, `UsageError` where it
     holds another one or the recordings are not usable.
     """
-    library = read_library(options.sounds, classes=options.classes, manifest=options.manifest)
+    library = _library(options)
     held = _held_recordings(options, library)
     config = options.changes.applied(preset_config(options.preset, library.sound_classes))
     if config.conditioning != "envelope":
@@ -84,7 +89,10 @@ def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
     previews = options.previews or preview_defaults(config, (1.0,))
     output = options.training.output
     origin = wanted_origin(options.origin, config, output)
+    check_output(output, resume=options.resume)
     with joined_processes(options.training.device) as processes:
+        if processes.is_first:
+            save_palette(library.recordings, config, output)
         recorders, show = showing(
             output,
             lambda model, told: recording_previews(model, held or library.recordings, previews, told),
@@ -112,6 +120,14 @@ def run_session(options: SessionOptions, progress: Progress) -> SessionResult:
             max_hours=options.max_hours,
             left_out=library.left_out,
         )
+
+
+def _library(options: SessionOptions) -> Library:
+    recorded = read_library(options.sounds, classes=options.classes, manifest=options.manifest)
+    if options.synthetic is None:
+        return recorded
+    made = read_library(options.synthetic, classes=recorded.sound_classes, manifest=options.synthetic / MANIFEST)
+    return Library((*recorded.recordings, *made.recordings), (*recorded.left_out, *made.left_out))
 
 
 def wanted_origin(where: str | None, config: ModelConfig, output: Path) -> Origin | None:

@@ -20,7 +20,7 @@ from v2s_engine.audio import encode_codes, resample
 from v2s_engine.corpus.recordings import AUDIBLE_DBFS, Recording
 from v2s_engine.envelope import measure_envelope
 from v2s_engine.grid import SAMPLE_RATE
-from v2s_engine.model.conditioning import envelope_conditioning
+from v2s_engine.model.hearing import hear
 from v2s_engine.options import SILENCE_CODE, ModelConfig
 from v2s_engine.train.chunks import Chunk, StreamPrint, StreamState, stream_print
 from v2s_engine.train.disturbance import disturbed
@@ -150,8 +150,9 @@ class ExcerptStream:
         sound = np.zeros(length, np.float32)
         sound[lead : lead + len(stretch)] = (gain * stretch)[: length - lead]
         history = np.full(self._config.history_length, SILENCE_CODE, np.uint8)
+        target, conditioning = hear(sound, class_index, self._config)
         seen = disturbed(
-            sound,
+            target,
             rng,
             level_jitter=options.level_jitter,
             noise_share=options.noise_share,
@@ -159,8 +160,8 @@ class ExcerptStream:
         )
         return _Excerpt(
             codes=np.concatenate([history, encode_codes(seen, self._config)]),
-            targets=encode_codes(sound, self._config),
-            conditioning=envelope_conditioning(measure_envelope(sound), class_index, self._config),
+            targets=encode_codes(target, self._config),
+            conditioning=conditioning,
         )
 
 

@@ -21,6 +21,12 @@ TimingOption = Annotated[
         "--timing", metavar="FILE", help="For envelope: the encoder.safetensors that `v2s train-timing` left."
     ),
 ]
+PaletteOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--palette", metavar="FILE", help="For source-filter models: else palette.safetensors beside the checkpoint."
+    ),
+]
 WeightsOption = Annotated[
     str | None,
     typer.Option(
@@ -86,6 +92,7 @@ def export_command(
     name: NameOption,
     *,
     timing: TimingOption = None,
+    palette: PaletteOption = None,
     weights: WeightsOption = None,
     motion_weights: MotionWeightsOption = None,
     encoder_precision: EncoderPrecisionOption = "fp32",
@@ -118,6 +125,7 @@ def export_command(
         name=name,
         sampler=checkpoint,
         timing=timing,
+        palette=palette,
         weights=weights,
         motion_weights=motion_weights,
         encoder_precision=encoder_precision,

@@ -26,6 +26,10 @@ ManifestOption = Annotated[
     Path | None,
     typer.Option("--manifest", metavar="CSV", help="--sounds: which may be trained on or are held back; credits."),
 ]
+SyntheticOption = Annotated[
+    Path | None,
+    typer.Option("--synthetic", metavar="DIR", help="--sounds: what `v2s corpus sounds` made joins the recordings."),
+]
 PresetOption = Annotated[
     str | None, typer.Option("--preset", metavar="NAME", help="starter, paper-frame, paper-sequence or paper-flow.")
 ]
@@ -137,6 +141,7 @@ def train_command(
     data: DataOption = None,
     classes: ClassOption = None,
     manifest: ManifestOption = None,
+    synthetic: SyntheticOption = None,
     preset: PresetOption = None,
     per_class: PerClassOption = False,
     merge: MergeOption = None,

@@ -34,6 +34,7 @@ class TrainArguments:
     data: Path | None
     classes: list[str] | None
     manifest: Path | None
+    synthetic: Path | None
     preset: str | None
     per_class: bool
     merge: str | None
@@ -131,6 +132,7 @@ def _train_sounds(given: TrainArguments, progress: Progress) -> Sequence[Session
         stream=StreamOptions(**_given(given, rows=plan.rows, chunk_length=plan.chunk_length), seed=given.seed),
         classes=tuple(given.classes or ()),
         manifest=given.manifest,
+        synthetic=given.synthetic,
         preset=preset,
         changes=_changes(given),
         origin=given.origin,
@@ -143,6 +145,8 @@ def _train_sounds(given: TrainArguments, progress: Progress) -> Sequence[Session
 
 
 def _train_clips(given: TrainArguments, progress: Progress) -> Sequence[SessionResult]:
+    if given.synthetic:
+        raise UsageError("--synthetic belongs to --sounds; leave it away, or train on recordings")
     if given.manifest:
         raise UsageError("--manifest belongs to --sounds; an index of clips (--data) says the splits itself")
     if given.data is None:

@@ -1,0 +1,89 @@
+"""Source-filter models on the whole way: each take has a timbre of its own, and pieces are the whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.media import make_clip
+from tests.models import TINY_SOURCE_FILTER, tiny_bundle
+from v2s_engine.audio import encode_codes
+from v2s_engine.bundle import PALETTE, Bundle, load_bundle
+from v2s_engine.envelope import Envelope
+from v2s_engine.errors import BundleDamagedError, UsageError
+from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE
+from v2s_engine.model.conditioning import envelope_conditioning
+from v2s_engine.model.hearing import decode_sound, hear
+from v2s_engine.options import ModelConfig
+from v2s_engine.pipeline import SoundPipeline, SoundRequest, SoundTake
+from v2s_engine.timbre.measure import measure_timbre
+from v2s_engine.timbre.timbre import Timbre
+
+torch.set_num_threads(1)
+
+LENGTH = 60 * FRAME_LENGTH + 333
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny", source_filter=True)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clips") / "a.mp4", frames=100, flashes=(20, 60), sound=False).path
+
+
+def request(media: Path, length: int, takes: tuple[int, ...], cues: tuple[int, ...] = ()) -> SoundRequest:
+    times = tuple(Fraction(index * FRAME_LENGTH, SAMPLE_RATE) for index in range(-(-length // FRAME_LENGTH)))
+    return SoundRequest(media, times, length, "dog", 7, takes=takes, cues=cues)
+
+
+@pytest.mark.parametrize("length", [1, FRAME_LENGTH, 5_000, LENGTH])
+@pytest.mark.parametrize("cues", [(), (0,)])
+def test_pieces_are_the_take_of_generate(bundle: Bundle, clip: Path, length: int, cues: tuple[int, ...]) -> None:
+    pipeline = SoundPipeline(bundle, "cpu")
+    asked = request(clip, length, (3,), cues)
+    (whole,) = pipeline.generate([asked])
+    pieces = list(pipeline.stream(asked, 3))
+    assert isinstance(whole, SoundTake)
+    assert [piece.start for piece in pieces] == list(range(0, length, FRAME_LENGTH))
+    np.testing.assert_array_equal(np.concatenate([piece.samples for piece in pieces]), whole.samples)
+
+
+def test_a_recording_comes_back_from_its_codes() -> None:
+    """What is learned and what is made belong together: 8 bits of excitation are a good copy of the sound."""
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    sound = (0.3 * np.sin(2 * np.pi * 300 * time) * (1 + np.sin(2 * np.pi * 3 * time))).astype(np.float32)
+    sound += 0.01 * np.random.default_rng(0).standard_normal(len(sound)).astype(np.float32)
+    heard = hear(sound, 0, TINY_SOURCE_FILTER)
+    back = decode_sound(encode_codes(heard.target, TINY_SOURCE_FILTER), TINY_SOURCE_FILTER, measure_timbre(sound))
+    assert 10 * np.log10((sound**2).mean() / ((back - sound) ** 2).mean()) > 15
+
+
+def test_a_timbre_stands_where_it_belongs_and_nowhere_else() -> None:
+    sound = np.random.default_rng(0).uniform(-0.1, 0.1, 2_560).astype(np.float32)
+    told = hear(sound, 1, TINY_SOURCE_FILTER).conditioning
+    plain = hear(sound, 1, replace(TINY_SOURCE_FILTER, source_filter=False)).conditioning
+    np.testing.assert_array_equal(np.delete(told, np.s_[8:-2], axis=1), plain)
+    with pytest.raises(UsageError, match="a timbre of 3 steps came with 10 vectors"):
+        envelope_conditioning(Envelope.silence(10), 0, TINY_SOURCE_FILTER, Timbre.neutral(3))
+    with pytest.raises(UsageError, match="want a timbre"):
+        decode_sound(np.full(256, 128, np.uint8), TINY_SOURCE_FILTER)
+    with pytest.raises(UsageError, match="belongs to the conditioning envelope"):
+        ModelConfig(("dog",), source_filter=True, pre_emphasis=0.85)
+
+
+def test_a_bundle_without_its_palette_is_damaged(tmp_path: Path) -> None:
+    made = tiny_bundle(tmp_path / "tiny", source_filter=True)
+    (made.path / PALETTE).write_bytes(b"other")
+    with pytest.raises(BundleDamagedError, match="was changed"):
+        load_bundle(str(made.path))
+    (made.path / PALETTE).unlink()
+    with pytest.raises(BundleDamagedError, match=r"lacks palette\.safetensors"):
+        load_bundle(str(made.path))

@@ -1,0 +1,69 @@
+"""A recording as the network hears it, and what the network makes as a sound again.
+
+Most models make the samples themselves. A source-filter model makes an excitation, from which filters make the samples
+(see `v2s_engine.timbre`); it is told of their timbre, besides the envelope.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2s_engine.audio import CodeDecoder
+from v2s_engine.envelope import measure_envelope
+from v2s_engine.errors import UsageError
+from v2s_engine.model.conditioning import envelope_conditioning
+from v2s_engine.options import ModelConfig
+from v2s_engine.timbre.filters import TimbreFilter, whiten
+from v2s_engine.timbre.measure import measure_timbre
+from v2s_engine.timbre.timbre import Timbre
+
+EXCITATION_SCALE = 0.4
+"""What an excitation is multiplied by before it becomes codes: its peaks are higher than those of the sound."""
+
+
+class Heard(NamedTuple):
+    """What a model that follows envelopes is to make of one recording, and what it is told."""
+
+    target: NDArray[np.float32]
+    """`[L]`: the samples themselves, or their excitation; at most 1 in size."""
+    conditioning: NDArray[np.float32]
+    """`[ceil(L / 256), C]`."""
+
+
+def hear(samples: NDArray[np.float32], class_index: int, config: ModelConfig) -> Heard:
+    """What there is to learn in samples `[L]` at 16 kHz, for a model with the conditioning `envelope`."""
+    envelope = measure_envelope(samples)
+    if not config.source_filter:
+        return Heard(samples, envelope_conditioning(envelope, class_index, config))
+    timbre = measure_timbre(samples)
+    excitation = np.clip(EXCITATION_SCALE * whiten(samples, timbre), -1.0, 1.0)
+    return Heard(excitation, envelope_conditioning(envelope, class_index, config, timbre))
+
+
+class SoundDecoder:
+    """From the codes of one sound to its samples, in pieces of whole envelope steps (the last may be shorter): the same
+    samples, bit for bit, however it is cut.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        self._codes = CodeDecoder(config)
+        self._filter = TimbreFilter() if config.source_filter else None
+
+    def decode(self, codes: NDArray[np.uint8], timbre: Timbre | None = None) -> NDArray[np.float32]:
+        """The next samples `[L]` from the next codes `[L]`; `timbre` of the same steps for a source-filter model, and
+        for no other (`UsageError`).
+        """
+        samples = self._codes.decode(codes)
+        if self._filter is None and timbre is None:
+            return samples
+        if self._filter is None or timbre is None:
+            raise UsageError("a source-filter model's codes want a timbre, and those of no other model do")
+        return self._filter.add(samples / np.float32(EXCITATION_SCALE), timbre)
+
+
+def decode_sound(codes: NDArray[np.uint8], config: ModelConfig, timbre: Timbre | None = None) -> NDArray[np.float32]:
+    """The samples `[L]` of a whole sound, see `SoundDecoder`."""
+    return SoundDecoder(config).decode(codes, timbre)

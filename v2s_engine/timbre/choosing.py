@@ -1,0 +1,178 @@
+"""The timbre of a new sound: stretches of recordings whose loudness runs as it is asked for, one after the other.
+
+Unit selection (Hunt and Black 1996): where a sound starts, where a stretch ends, or where its loudness leaves what is
+asked for, the next stretch is chosen by how well its loudness fits the next 0.4 s, and how well its timbre joins on. Of
+the best some are as good as each other: the take decides. All sums are of whole numbers, so that all machines choose
+alike.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2s_engine.envelope import Envelope
+from v2s_engine.timbre.palette import STEPS_PER_DB, Exemplars, loudness_steps
+from v2s_engine.timbre.timbre import Timbre
+
+AHEAD = 24
+"""Steps that are compared; a step's timbre is known when the steps up to this many after it are asked for."""
+
+_BEFORE = 2  # steps before a stretch that are compared as well: what starts is not what goes on
+_FLOOR = 20 * STEPS_PER_DB  # -60 dBFS: below, nothing is compared
+_ONSET = 0.5
+_BETWEEN_ONSETS = 4  # steps
+_MOST_GAIN = 12 * STEPS_PER_DB  # a recording may be used louder or quieter by so much
+_MISFIT = 8 * STEPS_PER_DB  # mean difference over the next steps at which a stretch is left
+_MISFIT_STEPS = 8
+_LEAST_STRETCH = 6  # steps
+_CHOICE = 6  # stretches that the take chooses from
+_APART = 12  # steps between their beginnings
+_REMEMBERED = 4  # stretches that are used again only rather than going to another recording
+_STRANGER = (6 * STEPS_PER_DB) ** 2  # what it costs to go to another recording: one sound has one dog
+_MORE_THAN_BEST = 3  # as good as the best: costs up to 3/2 of it, and a little
+_A_LITTLE = 4 * STEPS_PER_DB**2
+
+Ints = NDArray[np.int64]
+
+
+class TimbreChooser:
+    """Chooses the timbre of one take step by step, as its envelope comes in."""
+
+    def __init__(self, exemplars: Exemplars, seed: int, take: int) -> None:
+        self._exemplars = exemplars
+        self._numbers = np.random.Philox(key=np.array([seed, take], np.uint64))
+        self._wanted: Ints = np.zeros(0, np.int64)
+        self._onsets: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        ends = np.cumsum(exemplars.lengths.astype(np.int64))
+        self._end = np.repeat(ends, exemplars.lengths)  # [U]: where the recording of each step ends
+        self._curves = _curves(exemplars, ends)  # [U, _BEFORE + AHEAD]
+        self._weights = np.concatenate([np.full(_BEFORE, 4), np.maximum(1, 8 - np.arange(AHEAD) // 3)])
+        self._at: int | None = None
+        self._gain = 0
+        self._since = 0
+        self._since_onset = _BETWEEN_ONSETS
+        self._used: deque[int] = deque(maxlen=_REMEMBERED)
+        self._chosen: list[int] = []
+        self._rests: list[bool] = []
+        self._given = 0
+
+    def add(self, envelope: Envelope) -> Timbre | None:
+        """The timbre of as many more steps as can be known now; None where that is none yet."""
+        self._wanted = np.concatenate([self._wanted, loudness_steps(envelope.loudness).astype(np.int64)])
+        self._onsets = np.concatenate([self._onsets, envelope.onset >= _ONSET])
+        for step in range(len(self._chosen), len(self._wanted) - AHEAD):
+            self._choose(step)
+        return self._give(len(self._chosen) - 1)
+
+    def finish(self) -> Timbre | None:
+        """The timbre of all steps that are left; after the last one silence is expected."""
+        for step in range(len(self._chosen), len(self._wanted)):
+            self._choose(step)
+        return self._give(len(self._chosen))
+
+    def _give(self, until: int) -> Timbre | None:
+        """The steps from those that were given to `until`; where the next is known, its level ends the last one."""
+        first = self._given
+        if until <= first:
+            return None
+        self._given = until
+        held = self._exemplars.timbre
+        at = np.array(self._chosen[first:until])
+        last = self._chosen[until] if until < len(self._chosen) else self._chosen[until - 1] + 1
+        sounding = ~np.array(self._rests[first:until])
+        return Timbre(
+            held.levels[np.append(at, last)],
+            np.where(sounding, held.lags[at], 0).astype(np.uint16),
+            np.where(sounding, held.strengths[at], 0).astype(np.uint8),
+        )
+
+    def _choose(self, step: int) -> None:
+        """The exemplars' step for a step of the sound. At rest the last timbre stays, without its pitch."""
+        wanted = self._window(step)
+        is_onset = bool(self._onsets[step]) and self._since_onset >= _BETWEEN_ONSETS
+        self._since_onset = 0 if is_onset else self._since_onset + 1
+        if wanted[_BEFORE] <= _FLOOR and not is_onset:
+            self._rests.append(True)
+            self._chosen.append(self._chosen[-1] if self._chosen else 0)
+            self._at = None
+            return
+        following = None if self._at is None else self._at + 1
+        if following is not None and self._stays(following, wanted, is_onset=is_onset):
+            self._at, self._since = following, self._since + 1
+        else:
+            self._at, self._since = self._draw(wanted, following), 0
+        self._rests.append(False)
+        self._chosen.append(self._at)
+
+    def _window(self, step: int) -> Ints:
+        """What is asked for around a step `[_BEFORE + AHEAD]`, silence beyond the ends."""
+        padded = np.pad(self._wanted[max(0, step - _BEFORE) : step + AHEAD], (max(0, _BEFORE - step), 0))
+        return np.maximum(np.pad(padded, (0, _BEFORE + AHEAD - len(padded))), _FLOOR)
+
+    def _stays(self, following: int, wanted: Ints, *, is_onset: bool) -> bool:
+        """Whether the stretch goes on with the exemplars' step `following`."""
+        if self._at is None or following >= self._end[self._at]:
+            return False
+        if is_onset:
+            near = self._curves[following]
+            return bool(near[_BEFORE] - near[0] > 12 * STEPS_PER_DB)  # it starts there as well
+        if self._since < _LEAST_STRETCH:
+            return True
+        span = slice(_BEFORE, _BEFORE + _MISFIT_STEPS)
+        expected = np.maximum(self._curves[following, span] + self._gain, _FLOOR)
+        return bool(np.abs(wanted[span] - expected).sum() <= _MISFIT * _MISFIT_STEPS)
+
+    def _draw(self, wanted: Ints, following: int | None) -> int:
+        """A new stretch, where the loudness asked for fits best."""
+        total = int(self._weights.sum())
+        gains = np.clip((wanted - self._curves) @ self._weights // total, -_MOST_GAIN, _MOST_GAIN)
+        misfits = wanted - np.maximum(self._curves + gains[:, None], _FLOOR)
+        costs = (misfits**2) @ self._weights // total
+        if following is not None:
+            costs = costs + self._join_costs(following)
+        if self._used:
+            costs = costs + np.where(self._end == self._end[self._used[-1]], 0, _STRANGER)
+        for used in self._used:
+            costs[max(0, used - _APART) : used + _APART + 1] += _STRANGER // 2
+        chosen = self._one_of_the_best(costs)
+        self._gain = int(gains[chosen])
+        self._used.append(chosen)
+        return chosen
+
+    def _join_costs(self, following: int) -> Ints:
+        """How far the timbre at the start of each step `[U]` is from where the present stretch ends: 6 dB cost as much
+        as a misfit of 6 dB.
+        """
+        levels = self._exemplars.timbre.levels
+        distance = np.abs(levels[:-1].astype(np.int64) - levels[following].astype(np.int64)).sum(axis=1)
+        return np.asarray((distance // (2 * levels.shape[1])) ** 2, np.int64)
+
+    def _one_of_the_best(self, costs: Ints) -> int:
+        order = np.argsort(costs, kind="stable")
+        limit = int(costs[order[0]]) * _MORE_THAN_BEST // 2 + _A_LITTLE
+        best: list[int] = []
+        for at in order:
+            if costs[at] > limit or len(best) == _CHOICE:
+                break
+            if all(abs(int(at) - other) >= _APART for other in best):
+                best.append(int(at))
+        return best[int(self._numbers.random_raw() % len(best))]
+
+
+def choose_timbre(exemplars: Exemplars, envelope: Envelope, seed: int, take: int) -> Timbre:
+    """The timbre of a whole sound of at least one step: what a `TimbreChooser` gives, put together."""
+    chooser = TimbreChooser(exemplars, seed, take)
+    parts = [part for part in (chooser.add(envelope), chooser.finish()) if part is not None]
+    return Timbre.join(parts)
+
+
+def _curves(exemplars: Exemplars, ends: Ints) -> Ints:
+    """Loudness around every step `[U, _BEFORE + AHEAD]`; beyond the ends of a recording there is silence."""
+    rows = []
+    for end, length in zip(ends, exemplars.lengths.astype(np.int64), strict=True):
+        own = np.pad(exemplars.loudness[end - length : end].astype(np.int64), (_BEFORE, AHEAD - 1))
+        rows.append(np.lib.stride_tricks.sliding_window_view(own, _BEFORE + AHEAD))
+    return np.concatenate(rows)
