@@ -45,13 +45,13 @@ class Blender:
         (found,) = self.folder.rglob("v2s_install.json")
         found.write_text(json.dumps({"command": command, "version": "0"}))
 
-    def run(self, scenario: str, **arguments: Any) -> Any:
-        """Run a scenario of in_blender.py in a new process; its result."""
+    def run(self, scenario: str, *, script: str = "in_blender.py", **arguments: Any) -> Any:
+        """Run a scenario of a script here in a new process; its result."""
         given, result = self.folder / "arguments.json", self.folder / "result.json"
         given.write_text(json.dumps(arguments), encoding="utf-8")
         result.unlink(missing_ok=True)
         done = subprocess.run(
-            [str(self.python), str(HERE / "in_blender.py"), scenario, str(given), str(result)],
+            [str(self.python), str(HERE / script), scenario, str(given), str(result)],
             capture_output=True,
             text=True,
             check=False,

@@ -1,9 +1,10 @@
 """A stand-in for `v2s worker`: speaks its protocol, and writes sounds whose truth is known. Standard library only.
 
-    python fake_worker.py LOG [--mode plain|slow|fail|die]
+    python fake_worker.py LOG [--mode plain|slow|fail|die|warn]
 
 Every sound is a quiet tone (440 Hz times the number of the take) with a click 0.1 s after its start. Requests are
-appended to LOG. `slow` waits for a cancel after the first sound, `fail` answers with an error, `die` ends without one.
+appended to LOG. `slow` waits for a cancel after the first sound, `fail` answers with an error, `die` ends without one,
+`warn` warns at the end.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def generate(request: dict[str, Any], mode: str, log: Path) -> None:
             hear(log)
             say(type="error", id=request["id"], code="cancelled", message="stopped", detail="", action="")
             return
-    say(type="done", id=request["id"], output=None, scored=len(shots), skips=[], warnings=[], device="cpu")
+    warnings = ["mind this"] if mode == "warn" else []
+    say(type="done", id=request["id"], output=None, scored=len(shots), skips=[], warnings=warnings, device="cpu")
 
 
 def main() -> None:

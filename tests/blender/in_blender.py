@@ -432,8 +432,13 @@ def attempt() -> str:
         return str(error)
 
 
-if __name__ == "__main__":
+def main(scenarios: dict[str, Any]) -> None:
+    """Run the scenario that the command line names."""
     scenario, arguments, result = sys.argv[1:]
     bpy.ops.wm.read_userpref()  # the module starts with factory settings
-    told = globals()[scenario](**json.loads(Path(arguments).read_text(encoding="utf-8")))
+    told = scenarios[scenario](**json.loads(Path(arguments).read_text(encoding="utf-8")))
     Path(result).write_text(json.dumps(told), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(globals())

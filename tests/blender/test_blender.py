@@ -48,6 +48,7 @@ def test_the_zip_installs_and_finds_its_worker_only_where_one_was_set(blender: B
 def test_v2s_hosts_install_puts_it_where_blender_finds_it(blender: Blender, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blender, "folder", tmp_path)
+        (tmp_path / "resources").mkdir()
         done = subprocess.run(
             [sys.executable, "-m", "v2s_plugin.cli", "hosts", "install", "blender", "--dir", tmp_path / "resources"],
             capture_output=True,

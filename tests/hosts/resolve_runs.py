@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,10 @@ def done(skips: list[dict[str, Any]] | None = None) -> dict[str, Any]:
 class SaidClient:
     """A worker that answers a request with what it was told to."""
 
-    def __init__(self, *messages: dict[str, Any]) -> None:
+    def __init__(self, *messages: dict[str, Any], meanwhile: Callable[[], None] = lambda: None) -> None:
         self.messages = list(messages)
+        self.meanwhile = meanwhile
+        """What the editor does while the worker works."""
         self.requests: list[dict[str, Any]] = []
         self.cancelled: list[int] = []
 
@@ -61,6 +64,7 @@ class SaidClient:
 
     def request(self, kind: str, **content: Any) -> int:
         self.requests.append({"type": kind, **content})
+        self.meanwhile()
         output = content.get("output")
         if output:
             Path(output).write_text("{}", encoding="utf-8")

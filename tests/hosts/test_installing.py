@@ -90,11 +90,20 @@ def test_the_worker_tells_its_port_in_the_users_own_folder(
 
 
 def test_a_program_that_is_not_found_is_an_error_that_names_the_place_and_the_way_out(tmp_path: Path) -> None:
-    for host in HOSTS.values():
-        with pytest.raises(UsageError, match=r"was not found in .*--dir"):
-            install(host, place(tmp_path))
-    with pytest.raises(UsageError, match="known: blender, resolve, premiere"):
-        host_named("avid")
+    (place(tmp_path).home / ".config" / "blender" / "4.2").mkdir(parents=True)  # a Blender that is too old
+    for host, said in {
+        "blender": r"Blender 4\.5 or newer was not found in .*--dir",
+        "resolve": r"was not found in .*--dir",
+        "premiere": "not made for Linux",
+    }.items():
+        with pytest.raises(UsageError, match=said):
+            install(HOSTS[host], place(tmp_path))
+        with pytest.raises(UsageError, match="a folder that is there"):
+            install(HOSTS[host], place(tmp_path), folder=tmp_path / "mistyped")
+    assert not (tmp_path / "mistyped").exists()
+    with pytest.raises(UsageError, match=r"known: blender, resolve, premiere\. Other programs go by files"):
+        host_named("kdenlive")
+    assert host_named("Blender") is HOSTS["blender"]
 
 
 def test_every_blender_that_has_extensions_gets_it(tmp_path: Path) -> None:
@@ -184,10 +193,11 @@ def test_what_is_somebody_elses_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder that may not be written to, as on Unix")
-def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="--dir"):
-        install(HOSTS["resolve"], place(tmp_path), folder=tmp_path / "file" / "Scripts")
+@pytest.mark.parametrize(("host", "file"), [("resolve", "Utility"), ("blender", "extensions")])
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path, host: str, file: str) -> None:
+    (tmp_path / file).write_text("")
+    with pytest.raises(OutputError, match=r"cannot write .*--dir"):
+        install(HOSTS[host], place(tmp_path), folder=tmp_path)
 
 
 def test_the_commands_say_what_they_did(

@@ -7,7 +7,7 @@ import pytest
 
 from tests.hosts.resolve_runs import SaidClient, clip, done
 from tests.hosts.resolve_standin import Resolve, TimelineItem, exact
-from v2s_plugin.hosts.resolve.desk import DeskError, StudioDesk, marked_range
+from v2s_plugin.hosts.resolve.desk import CHANGED, DeskError, StudioDesk, marked_range
 from v2s_plugin.hosts.resolve.job import Job, Settings
 from v2s_plugin.hosts.resolve.places import frame_rate, name_selector, range_selector
 from v2s_plugin.planning.time_range import TimeRangeText
@@ -25,8 +25,8 @@ class Run:
         self.texts: list[str] = []
         self.shown: list[str] = []
 
-    def __call__(self, *messages, settings: Settings | None = None) -> Job:
-        self.client = SaidClient(*messages)
+    def __call__(self, *messages, settings: Settings | None = None, meanwhile=lambda: None) -> Job:
+        self.client = SaidClient(*messages, meanwhile=meanwhile)
         desk = StudioDesk(self.resolve, self.folder)
         show = lambda fraction, text: self.shown.append(text)  # noqa: E731
         job = Job(desk, self.client, settings or Settings(sound="dog"), self.texts.append, show)
@@ -99,6 +99,25 @@ def test_a_second_run_replaces_and_never_doubles(run):
     assert sorted(run.ours()["V2S dog"]) == [("new", 86448, 72), ("same", 86592, 24)]
     assert kept in run.resolve.timeline.tracks["audio"][1].items  # with what the editor set on it
     assert "placed: 1, stood there already: 1, removed, of an earlier run: 1" in run.texts
+
+
+def test_a_cut_that_changes_meanwhile_is_told(run):
+    shot = TimelineItem(None, 86448, 72, "a.mov")
+    run.resolve.timeline.tracks["video"][0].items.append(shot)
+    sounds = [clip(run.media, "a", Fraction(2), Fraction(3)), done()]
+    run(*sounds)
+    assert CHANGED not in run.texts
+    run(*sounds, meanwhile=lambda: setattr(shot, "start", 86460))
+    assert run.ours() == {"V2S dog": [("a", 86448, 72)]}
+    assert run.texts.count(CHANGED) == 1
+
+
+def test_a_sound_whose_end_the_editor_trimmed_stays_so(run):
+    sounds = [clip(run.media, "a", Fraction(2), Fraction(3)), done()]
+    run(*sounds)
+    run.resolve.timeline.tracks["audio"][1].items[0].duration = 50
+    run(*sounds)
+    assert run.ours() == {"V2S dog": [("a", 86448, 50)]}
 
 
 def test_a_run_on_a_range_leaves_sounds_outside_it(run):
@@ -241,8 +260,8 @@ def test_another_timeline_on_screen_gets_nothing(run):
 
 def test_skips_warnings_and_errors_reach_the_editor(run):
     skip = {"shot": None, "label": "b.mov", "where": "00:00:01:00", "reason": "no class", "advice": "--sound dog"}
-    run({"type": "warning", "id": 1, "message": "careful"}, done([skip]))
-    assert run.texts[:2] == ["careful", "skipped b.mov (00:00:01:00): no class; --sound dog"]
+    run({"type": "warning", "id": 1, "message": "careful"}, done([skip]) | {"warnings": ["mind this"]})
+    assert run.texts[:3] == ["careful", "skipped b.mov (00:00:01:00): no class; --sound dog", "mind this"]
     error = {"type": "error", "id": 1, "code": "bundle", "message": "what", "detail": "", "action": "do this"}
     assert not run(error).succeeded
     assert run.texts[-2:] == ["what", "do this"]

@@ -1,5 +1,6 @@
 """The free version of Resolve: the Lua script in LuaJIT, without what 21.1 took away, against the same stand-in."""
 
+import errno
 import json
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 import v2s_plugin.hosts.resolve
 from tests.hosts.resolve_runs import SaidClient, clip, done, sound
 from tests.hosts.resolve_standin import MediaPoolItem, Resolve, TimelineItem
+from v2s_plugin.hosts.resolve.desk import CHANGED
 from v2s_plugin.hosts.resolve.free import score_free
 from v2s_plugin.hosts.resolve.job import Settings
 from v2s_plugin.hosts.resolve.mailbox import MailboxDesk, lua
@@ -62,8 +64,8 @@ class Run:
         if "Workspace > Scripts > V2S" in text:
             self.click()
 
-    def __call__(self, *messages, settings: Settings | None = None) -> bool:
-        self.client = SaidClient(*messages)
+    def __call__(self, *messages, settings: Settings | None = None, meanwhile=lambda: None) -> bool:
+        self.client = SaidClient(*messages, meanwhile=meanwhile)
         desk = MailboxDesk(self.mailbox, self.folder, self.tell, wait=self.wait, patience=20.0)
         try:
             return score_free(desk, self.client, settings or Settings(sound="dog"), self.tell)
@@ -114,6 +116,25 @@ def test_a_second_run_replaces_and_leaves_the_editors_clips(run):
     assert kept in track.items
     assert theirs in track.items
     assert run.texts[-1] == "placed: 1, stood there already: 1, removed, of an earlier run: 1"
+
+
+def test_a_cut_that_changes_meanwhile_is_told(run):
+    shot = TimelineItem(None, 86448, 72, "a.mov")
+    run.resolve.timeline.tracks["video"][0].items.append(shot)
+    sounds = [clip(run.media, "a", Fraction(2), Fraction(3)), done()]
+    run(*sounds)
+    assert CHANGED not in run.texts
+    run(*sounds, meanwhile=lambda: setattr(shot, "start", 86460))
+    assert run.ours() == {"V2S dog": [("a", 86448, 72)]}
+    assert run.texts.count(CHANGED) == 1
+
+
+def test_a_sound_whose_end_the_editor_trimmed_stays_so(run):
+    sounds = [clip(run.media, "a", Fraction(2), Fraction(3)), done()]
+    run(*sounds)
+    run.resolve.timeline.tracks["audio"][1].items[0].duration = 50
+    run(*sounds)
+    assert run.ours() == {"V2S dog": [("a", 86448, 50)]}
 
 
 def test_a_run_on_a_range_leaves_sounds_outside_it(run):
@@ -179,6 +200,22 @@ def test_the_script_ends_when_the_command_fails_or_is_stopped(run):
     assert run.texts[-2:] == ["what", "do this"]
     assert run.ended == ["ended"]
     assert run.ours() == {}
+
+
+def test_files_go_to_another_drive_and_a_folder_that_takes_none_is_told(run, monkeypatch):
+    replace = Path.replace
+
+    def within_a_drive(self, target):
+        if self.parent != Path(target).parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", within_a_drive)
+    monkeypatch.setattr(Path, "rename", within_a_drive)
+    assert run(clip(run.media, "a", Fraction(2), Fraction(3)), done())
+    run.folder = run.folder.parent / "source.otio"  # a file
+    assert not run(done())
+    assert "choose another --folder" in run.texts[-1]
 
 
 def test_ctrl_c_ends_the_script_and_leaves_no_letter(run):

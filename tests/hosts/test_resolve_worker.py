@@ -79,6 +79,7 @@ def test_the_command_for_the_free_version_and_what_is_installed(demo_timeline, t
     resolve.timeline.marks = {"video": {"in": 0, "out": 23}}
     environment = {**os.environ, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
     v2s = [sys.executable, "-P", "-m", "v2s_plugin.cli", "hosts"]
+    (tmp_path / "scripts").mkdir()
     subprocess.run([*v2s, "install", "resolve", "--dir", tmp_path / "scripts"], env=environment, check=True, timeout=60)
     script = next((tmp_path / "scripts").rglob("V2S.lua"))
     command = subprocess.Popen(

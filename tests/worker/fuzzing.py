@@ -22,6 +22,7 @@ GOOD: tuple[dict[str, Any], ...] = (
     {"type": "hello", "protocol": 1, "host": "test", "token": None},
     {"type": "plan", "id": 1, "timeline": "/no/such/cut.otio", "options": {"sound": "dog", "only": ["track=V1"]}},
     {"type": "plan", "id": "b", "shots": [SHOT], "options": {"takes": 3, "lufs": -30, "carry": False}},
+    {"type": "plan", "id": "c", "shots": [SHOT], "options": {"envelope_from": "/no/such/guide.wav"}},
     {"type": "generate", "id": 2, "timeline": "/no/such/cut.otio", "output": "/no/such/out.otio"},
     {"type": "generate", "id": 3, "shots": [SHOT, {**SHOT, "id": 2}], "media_folder": "/no/such/folder"},
     {"type": "cancel", "id": 4, "cancels": 2},

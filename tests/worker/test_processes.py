@@ -32,7 +32,7 @@ WORKER = [sys.executable, "-P", "-c", RUN, "worker"]
 def client() -> Iterator[WorkerClient]:
     made = WorkerClient(WORKER, host="test 1.0")
     yield made
-    made.close()
+    made.close(PATIENCE)
 
 
 def heard(client: WorkerClient, *types: str) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def test_a_panel_gets_sounds_from_a_process(client: WorkerClient, media: Path, t
     files = [each["path"] for each in messages if each["type"] == "clip"]
     assert len(files) == 2
     assert all(Path(file).is_file() for file in files)
-    assert client.close() == 0
+    assert client.close(PATIENCE) == 0
     assert client.poll() == []
 
 
@@ -98,6 +98,18 @@ def test_a_worker_that_dies_is_told_with_its_last_words() -> None:
     assert not client.running
     with pytest.raises(WorkerGoneError):
         client.request("plan", timeline="/a.otio")
+    client.close()
+
+
+def test_a_worker_that_is_started_again_says_nothing_of_the_one_that_died() -> None:
+    client = WorkerClient([sys.executable, "-c", "import sys; sys.stdin.readline()"])
+    for _ in range(2):
+        client.start()
+        assert client.process is not None
+        client.process.wait()
+        while not client._messages.qsize():
+            time.sleep(0.01)
+    assert [message["code"] for message in client.poll()] == ["worker_gone"]
     client.close()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.plugin.cuts import ClickSource, clip, gap, names_in, save, span, timeline, track
 from tests.worker.fuzzing import random_lines
-from tests.worker.hosts import Conversation, GatedSource, shot
+from tests.worker.hosts import PATIENCE, Conversation, GatedSource, shot
 from v2s_engine import __version__
 from v2s_plugin import engine
 from v2s_plugin.sounding import ledger
@@ -204,7 +204,9 @@ def test_what_cannot_be_done_is_an_error_of_its_kind(request_: dict[str, Any], c
         (error,) = host.ask(type="generate", id=1, **request_)
         assert (error["type"], error["id"], error["code"]) == ("error", 1, code)
         if code == "nothing_to_score":
-            assert error["skips"][0]["shot"] is None or error["skips"][0]["reason"]
+            (skip,) = error["skips"]
+            assert (skip["shot"], skip["reason"]) == ("s1", "no such file: /gone.mp4")
+            assert skip["reason"] not in error["message"]  # said once
 
 
 def test_an_unforeseen_error_ends_the_request_and_not_the_worker(
@@ -220,6 +222,18 @@ def test_an_unforeseen_error_ends_the_request_and_not_the_worker(
         for number in (1, 2):
             error = host.ask(**ask, id=number)[-1]
             assert (error["id"], error["code"]) == (number, "internal")
+
+
+def test_an_unforeseen_error_in_the_greeting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise PermissionError("the bundle's folder is closed")
+
+    with Conversation() as host, monkeypatch.context() as patch:
+        patch.setattr("v2s_plugin.worker.greeting.open_bundle", broken)
+        error = host.greet()
+        assert (error["code"], "is closed" in error["message"]) == ("internal", True)
+        patch.undo()
+        assert host.greet()["type"] == "hello"
 
 
 def test_one_request_at_a_time_and_it_can_be_cancelled(source: PutSource, media: Path, tmp_path: Path) -> None:
@@ -257,6 +271,25 @@ def test_work_that_does_not_obey_is_told_as_cancelled_all_the_same(
         gate.go_on.set()
         after = host.ask(**ask, id=3)
         assert {message["id"] for message in after} == {3}  # nothing more is said of the first
+
+
+def test_a_request_waits_for_a_step_of_the_one_before_it_that_could_not_be_broken_off(
+    source: PutSource, media: Path, tmp_path: Path
+) -> None:
+    gate = GatedSource(stubborn=True)
+    source(gate)
+    cut = save(timeline(track(clip("a", media, source=span(0, 25, 25)))), tmp_path / "cut.otio")
+    with Conversation() as host:
+        host.greet()
+        ask = {"type": "generate", "timeline": str(cut), "options": {"sound": "dog", "takes": 2, "force": True}}
+        host.send({**ask, "id": 1})
+        assert gate.waiting.wait(PATIENCE)
+        assert host.ask(type="cancel", id=2, cancels=1)[-1]["code"] == "cancelled"
+        host.send({**ask, "id": 3})  # the file that it writes is still held by the first
+        assert host.ask(**ask, id=4)[-1]["message"] == "the request 3 is being done"
+        gate.go_on.set()
+        last = host.until("done", "error")[-1]
+        assert (last["id"], last["type"]) == (3, "done")
 
 
 @pytest.mark.parametrize("parting", [b'{"type":"bye"}\n', b'{"type":"canc', b""])

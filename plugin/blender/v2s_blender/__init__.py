@@ -2,8 +2,9 @@
 """V2S in Blender's video sequencer: sound for the movie strips that are seen there, made by a worker outside Blender.
 
 strips      what differs between Blender's versions      records    what a generated strip remembers
-shots       movie strips, as the worker is asked         channels   where sounds go
-placing     sounds onto the sequencer                    client, conversation   talk with the worker
+copies      which sound belongs to which strip           shots      movie strips, as the worker is asked
+channels    where sounds go                              placing    sounds onto the sequencer
+client, conversation   talk with the worker
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ def register() -> None:
         bpy.utils.register_class(each)
     bpy.types.Scene.v2s = bpy.props.PointerProperty(type=settings.V2SSettings)
     bpy.types.WindowManager.v2s_run = bpy.props.PointerProperty(type=settings.V2SRun)
+    bpy.app.handlers.load_post.append(settings.forget_run)
 
 
 def unregister() -> None:
     """Called by Blender when the extension is switched off."""
+    bpy.app.handlers.load_post.remove(settings.forget_run)
     del bpy.types.WindowManager.v2s_run
     del bpy.types.Scene.v2s
     for each in reversed(_CLASSES):

@@ -13,6 +13,9 @@ from .client import WorkerClient, WorkerGoneError
 CANCEL_GRACE = 5.0
 """Seconds that the worker gets to answer a cancel before it is ended."""
 
+_NAMED = 3
+"""How many strips a line names that are skipped alike."""
+
 _ALL_PARTS = ["message", "detail", "action"]
 
 
@@ -45,6 +48,8 @@ class Conversation:
 
     def step(self) -> Iterator[dict[str, Any]]:
         """Messages about the request since the last step. Raises `WorkerError`; the conversation has ended then."""
+        if self.ended:  # what it said while it was stopped is of no use
+            return
         try:
             for message in self._client.poll():
                 kind = message.get("type")
@@ -67,8 +72,8 @@ class Conversation:
         if self.ended or self.cancelled:
             return
         self.cancelled = True
-        if self._id is None:
-            self._end()
+        if self._id is None:  # nothing was asked yet, so nothing is to be kept
+            self.close()
             return
         with contextlib.suppress(WorkerGoneError):
             self._client.cancel(self._id)
@@ -93,7 +98,7 @@ class Conversation:
             return
         parts = ["message", "action"] if message.get("code") not in {"internal", "worker_gone"} else _ALL_PARTS
         said = [str(message[part]) for part in parts if message.get(part)]
-        said += [describe_skip(skip) for skip in message.get("skips") or []]
+        said += describe_skips(message.get("skips") or [])
         raise WorkerError("; ".join(said))
 
     def _end(self, grace: float = 3.0) -> None:
@@ -102,7 +107,15 @@ class Conversation:
             self._client.close(grace)
 
 
-def describe_skip(skip: dict[str, Any]) -> str:
-    """A shot that got no sound, the reason, and what to do, as one line."""
-    advice = skip.get("advice")
-    return f"{skip.get('label', '')}: {skip.get('reason', '')}" + (f"; {advice}" if advice else "")
+def describe_skips(skips: list[dict[str, Any]]) -> list[str]:
+    """Shots that got no sound, the reason, and what to do: one line for all that are skipped alike."""
+    alike: dict[str, list[str]] = {}
+    for skip in skips:
+        why = "; ".join(str(skip[part]) for part in ("reason", "advice") if skip.get(part))
+        alike.setdefault(why, []).append(str(skip.get("label", "")))
+    return [f"{_some(names)}: {why}" for why, names in alike.items()]
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_NAMED])} and {more} more"

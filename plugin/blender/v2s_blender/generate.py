@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
@@ -10,13 +11,21 @@ import bpy
 
 from . import strips as vse
 from .channels import NoChannelError
-from .conversation import Conversation, WorkerError, describe_skip
-from .placing import Placer
+from .conversation import Conversation, WorkerError, describe_skips
+from .copies import give_ids, orphans
+from .placing import NoSceneError, Placer
 from .preferences import NoWorkerError, remember, worker_command
 from .shots import Shot, SkipError, read_shot, wanted_strips
 
 _TICK = 0.1
 """Seconds between looks at what the worker says."""
+
+_NOTHING = {
+    "SELECTED": "no movie strip is selected; select some, or choose All in the field Strips",
+    "RANGE": "no movie strip touches the playback range; set it, or choose All in the field Strips",
+    "ALL": "there is no movie strip in the sequencer; add one",
+}
+"""What to say where no strip is asked for."""
 
 
 class V2S_OT_generate(bpy.types.Operator):
@@ -78,7 +87,7 @@ class V2S_OT_generate(bpy.types.Operator):
         shots = self._read_shots(scene)
         self._show_remarks(context)
         if not shots:
-            self.report({"ERROR"}, "; ".join(["no strip to make sound for", *self._remarks[:3]]))
+            self.report({"ERROR"}, _why_nothing(scene.v2s.scope, self._remarks))
             return False
         if scene.v2s.folder.startswith("//") and not bpy.data.filepath:
             self.report({"ERROR"}, "sounds are kept beside the .blend file; save it first, or choose another folder")
@@ -97,20 +106,25 @@ class V2S_OT_generate(bpy.types.Operator):
         except (NoWorkerError, WorkerError) as error:
             self.report({"ERROR"}, str(error))
             return False
-        self._placer = Placer(scene.name, settings)
+        self._placer = Placer(scene.session_uid, settings)
         self._failed = False
         run.running = True
         return True
 
     def _read_shots(self, scene: bpy.types.Scene) -> list[Shot]:
         wanted = wanted_strips(scene, scene.v2s.scope)
-        vse.give_ids(scene, wanted)
-        shots = []
+        give_ids(scene, wanted)
+        shots, skips = [], []
         for strip in wanted:
             try:
                 shots.append(read_shot(scene, strip, existing=scene.v2s.existing))
             except SkipError as skip:
-                self._remarks.append(f"{strip.name}: {skip}")
+                skips.append({"label": strip.name, "reason": str(skip)})
+        self._remarks += describe_skips(skips)
+        for sound in orphans(scene.sequence_editor):
+            over = any(vse.left(sound) < shot.end and vse.right(sound) > shot.start for shot in shots)
+            if over and not vse.is_muted(scene.sequence_editor, sound):
+                self._remarks.append(f"{sound.name}: it sounds too, and its movie strip is gone; delete or mute it")
         return shots
 
     def _step(self, context: bpy.types.Context) -> bool:
@@ -119,7 +133,7 @@ class V2S_OT_generate(bpy.types.Operator):
         try:
             for message in self._talk.step():
                 self._take_in(context, message)
-        except (WorkerError, NoChannelError) as error:
+        except (WorkerError, NoChannelError, NoSceneError) as error:
             self._failed = True
             self._remarks.append(str(error))
             self.report({"ERROR"}, str(error))
@@ -145,7 +159,7 @@ class V2S_OT_generate(bpy.types.Operator):
         elif kind == "warning":
             self._remarks.append(str(message["message"]))
         elif kind == "done":
-            self._remarks += [describe_skip(skip) for skip in message.get("skips") or []]
+            self._remarks += [*describe_skips(message.get("skips") or []), *map(str, message.get("warnings") or [])]
         self._show_remarks(context)
 
     def _let_go(self, context: bpy.types.Context) -> None:
@@ -163,7 +177,8 @@ class V2S_OT_generate(bpy.types.Operator):
     def _end(self, context: bpy.types.Context) -> set[str]:
         """Clear up and say what was done. Whatever was placed is one step to undo, stopped or not."""
         self._let_go(context)
-        self._placer.finish()
+        with contextlib.suppress(NoSceneError):  # told already
+            self._placer.finish()
         self._show_remarks(context)
         placed = self._placer.placed
         if not self._failed:
@@ -171,3 +186,7 @@ class V2S_OT_generate(bpy.types.Operator):
             said = f"{stopped}sound for {placed} {'strip' if placed == 1 else 'strips'}"
             self.report({"WARNING" if self._remarks else "INFO"}, "; ".join([said, *self._remarks[:3]]))
         return {"FINISHED"} if placed else {"CANCELLED"}
+
+
+def _why_nothing(scope: str, remarks: list[str]) -> str:
+    return "; ".join(["no strip to make sound for", *remarks[:3]]) if remarks else _NOTHING[scope]

@@ -6,8 +6,8 @@ import time
 import bpy
 
 from . import strips as vse
-from .channels import our_strips
 from .conversation import Conversation, WorkerError
+from .copies import give_ids, id_of, sounds_of
 from .placing import choose_take, remove_sounds
 from .preferences import NoWorkerError, remember, worker_command
 from .records import Record, shot_of
@@ -22,8 +22,7 @@ def active_sound(context: bpy.types.Context) -> bpy.types.Strip | None:
     strip = editor.active_strip if editor else None
     if strip is None or Record.of(strip):
         return strip
-    shot = strip.get(vse.ID_KEY)
-    return next((each for each in our_strips(editor) if shot and shot_of(each) == shot), None)
+    return next(iter(sounds_of(editor, strip)), None)
 
 
 class V2S_OT_cancel(bpy.types.Operator):
@@ -55,12 +54,15 @@ class V2S_OT_choose_take(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Change the sound of the active strip."""
         strip = active_sound(context)
+        record = Record.of(strip) if strip else None
         try:
             choose_take(strip, self.take)
-        except (KeyError, RuntimeError):
-            record = Record.of(strip) if strip else None
+        except KeyError:
             there = ", ".join(map(str, sorted(record.takes))) if record else "none"
-            self.report({"ERROR"}, f"take {self.take} cannot be had; takes of this sound: {there}, see their files")
+            self.report({"ERROR"}, f"there is no take {self.take}; choose one of {there}, or make more")
+            return {"CANCELLED"}
+        except (FileNotFoundError, RuntimeError) as error:
+            self.report({"ERROR"}, f"take {self.take} cannot be read: {error}; put its file back, or make sounds again")
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -78,12 +80,10 @@ class V2S_OT_remove(bpy.types.Operator):
         """Remove all, or those of the selected strips."""
         scene = vse.sequencer_scene(context)
         shots = None
-        if self.selected:
-            chosen = (
-                [strip for strip in vse.walk(scene.sequence_editor) if strip.select] if scene.sequence_editor else []
-            )
-            shots = {record.shot for strip in chosen if (record := Record.of(strip))}
-            shots |= {strip[vse.ID_KEY] for strip in chosen if strip.get(vse.ID_KEY)}
+        if self.selected and scene.sequence_editor:
+            give_ids(scene, [])  # else a copy's sound and its origin's would go together
+            chosen = [strip for strip in vse.walk(scene.sequence_editor) if strip.select]
+            shots = {shot for strip in chosen if (shot := shot_of(strip) or id_of(strip))}
         gone = remove_sounds(scene, shots)
         self.report({"INFO"}, f"{gone} {'sound' if gone == 1 else 'sounds'} removed")
         return {"FINISHED"} if gone else {"CANCELLED"}

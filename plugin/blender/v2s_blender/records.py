@@ -22,9 +22,13 @@ class Record:
     take: int
     """Number of the take that is heard, from 1."""
     start: int
-    """Frame at which V2S placed the strip; where it stands elsewhere, the editor moved it."""
+    """First frame on which the movie strip was seen when V2S placed the sound."""
     end: int
-    """The frame after its last when V2S placed it."""
+    """The frame after its last then."""
+    begin: int
+    """Frame at which the sound's content began then; where it begins elsewhere now, the editor moved it."""
+    content: int
+    """Frame at which the movie strip's content began then; where it begins elsewhere now, the picture was moved."""
     takes: dict[int, str] = field(default_factory=dict)
     """Take number to file, as Blender writes paths (`//` for beside the .blend file)."""
     settings: dict[str, Any] = field(default_factory=dict)

@@ -68,10 +68,18 @@ class V2SSettings(bpy.types.PropertyGroup):
 
 
 class V2SRun(bpy.types.PropertyGroup):
-    """`window_manager.v2s_run`: what the run at hand does, and what the last one left to say. Not saved."""
+    """`window_manager.v2s_run`: what the run at hand does, and what the last one left to say."""
 
     running: bpy.props.BoolProperty()
     stop: bpy.props.BoolProperty()
     factor: bpy.props.FloatProperty(min=0.0, max=1.0)
     text: bpy.props.StringProperty()
     remarks: bpy.props.StringProperty()
+
+
+@bpy.app.handlers.persistent
+def forget_run(*_: Any) -> None:
+    """Called when a file is opened: one that was saved during a run says so still, and no run would start again."""
+    run = bpy.context.window_manager.v2s_run
+    run.running, run.stop = False, False
+    run.text, run.remarks = "", ""

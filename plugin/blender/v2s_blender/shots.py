@@ -15,6 +15,7 @@ from typing import Any
 import bpy
 
 from . import strips as vse
+from .copies import id_of
 from .rates import as_text, exact_rate
 from .records import Record
 
@@ -88,8 +89,8 @@ def read_shot(scene: bpy.types.Scene, strip: Any, *, existing: bool) -> Shot:
     if strip.type not in {"MOVIE", "SPEED"}:
         raise SkipError(f"it is no movie strip; {_RENDER}")
     movie, factor = (strip, Fraction(1)) if strip.type == "MOVIE" else _speed_control(strip)
-    if strip.mute or any(meta.mute for meta in vse.metas_around(strip)):
-        raise SkipError("it is muted, or the meta strip around it; unmute it")
+    if vse.is_muted(scene.sequence_editor, strip):
+        raise SkipError("it is muted, or its channel, or the meta strip around it; unmute it")
     path = vse.absolute(movie.filepath)
     if not existing and _own_sound_stands(scene, path, strip):
         raise SkipError("its own sound stands beside it; delete or mute that, or allow “Where Sound Stands”")
@@ -109,7 +110,7 @@ def read_shot(scene: bpy.types.Scene, strip: Any, *, existing: bool) -> Shot:
     speed = per_frame * factor * rate / media_rate
     markers = [marker.frame for marker in scene.timeline_markers if marker.name.strip().lower() == CUE]
     return Shot(
-        id=strip.get(vse.ID_KEY, ""),
+        id=id_of(strip),
         name=strip.name,
         start=start,
         end=end,
@@ -157,7 +158,9 @@ def _media_frames_per_frame(movie: Any, path: str, rate: Fraction, media_rate: F
 def _own_sound_stands(scene: bpy.types.Scene, path: str, strip: Any) -> bool:
     """Whether a sound strip of the same file, not muted, stands under the strip."""
     for other in vse.walk(scene.sequence_editor):
-        if other.type != "SOUND" or other.mute or Record.of(other) or other.sound is None:
+        if other.type != "SOUND" or Record.of(other) or other.sound is None:
+            continue
+        if vse.is_muted(scene.sequence_editor, other):
             continue
         overlaps = vse.left(other) < vse.right(strip) and vse.right(other) > vse.left(strip)
         if overlaps and vse.absolute(other.sound.filepath) == path:

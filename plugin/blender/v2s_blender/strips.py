@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +14,6 @@ from typing import Any
 import bpy
 
 from .rates import exact_rate
-
-ID_KEY = "v2s_id"
-"""Custom property of a movie strip: the name by which its sound is found again."""
 
 
 def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
@@ -78,6 +74,13 @@ def seen(strip: Any) -> tuple[int, int]:
     return max(left(each) for each in around), min(right(each) for each in around)
 
 
+def is_muted(editor: Any, strip: Any) -> bool:
+    """Whether a strip is switched off: itself, the channel it is on, or a meta strip around it."""
+    around = list(metas_around(strip))
+    channels = [*(meta.channels for meta in around), editor.channels]
+    return any(each.mute or held[each.channel].mute for each, held in zip([strip, *around], channels, strict=True))
+
+
 def content_start(strip: Any) -> Fraction:
     """The frame on which the untrimmed content would begin."""
     return Fraction(_first_of(strip, "content_start", "frame_start"))
@@ -96,22 +99,6 @@ def speed_input(strip: Any) -> Any | None:
 def absolute(path: str) -> str:
     """A path as Blender keeps it, such as `//../rushes/a.mp4`, as other programs take it."""
     return str(Path(bpy.path.abspath(path)).resolve())
-
-
-def give_ids(scene: bpy.types.Scene, strips: list[Any]) -> None:
-    """See to it that these strips have ids, and no two in the scene the same: a copy or a cut carries its origin's."""
-    wanted, seen = {strip.name for strip in strips}, set()
-    for strip in sorted(walk(scene.sequence_editor), key=left):
-        kept = strip.get(ID_KEY)
-        if kept in seen or (not kept and strip.name in wanted):
-            kept = strip[ID_KEY] = uuid.uuid4().hex
-        seen |= {kept} if kept else set()
-
-
-def find_by_id(scene: bpy.types.Scene, shot: str) -> Any | None:
-    """The strip with this id, or None where it has been deleted."""
-    editor = scene.sequence_editor
-    return next((strip for strip in walk(editor) if strip.get(ID_KEY) == shot), None) if editor else None
 
 
 def _first_of(strip: Any, *names: str) -> Any:

@@ -57,7 +57,7 @@ def list_command(*, as_json: JsonOption = False) -> int:
         print(f"{each.host.name} {each.home.version or ''}".rstrip() + f": {each.state}: {each.target}")
     for host in HOSTS.values():
         if all(each.host != host for each in found):
-            print(f"{host.name}: not found in {host.looked_in(place)}")
+            print(f"{host.name}: {host.absence(place)}")
     return EXIT_DONE
 
 

@@ -25,6 +25,7 @@ STAGES = {
     "preview": "making the preview",
     "listen": "listening to clips to learn from",
     "look": "looking at clips to learn from",
+    "synthesise": "making sounds to learn from",
     "start": "taking over weights",
     "train": "training",
 }

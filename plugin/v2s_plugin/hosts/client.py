@@ -78,7 +78,9 @@ class WorkerClient:
         """
         if self.running:
             return
+        self.close()  # what is left of one that has ended
         self._closing = False
+        self._messages = queue.Queue()  # what an earlier process said last is about nothing that runs now
         flags = 0x08000000 if sys.platform == "win32" else 0  # CREATE_NO_WINDOW: no console window pops up
         try:
             self.process = subprocess.Popen(
@@ -96,7 +98,7 @@ class WorkerClient:
             ) from error
         self._readers = [
             threading.Thread(target=self._read_stderr, args=(self.process.stderr,), daemon=True),
-            threading.Thread(target=self._read_messages, args=(self.process,), daemon=True),
+            threading.Thread(target=self._read_messages, args=(self.process, self._messages), daemon=True),
         ]
         for reader in self._readers:
             reader.start()
@@ -170,7 +172,7 @@ class WorkerClient:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
 
-    def _read_messages(self, process: subprocess.Popen[bytes]) -> None:
+    def _read_messages(self, process: subprocess.Popen[bytes], messages: queue.Queue[Message]) -> None:
         stdout = process.stdout
         if stdout is None:
             return
@@ -179,11 +181,11 @@ class WorkerClient:
                 with contextlib.suppress(ValueError):
                     message = json.loads(line.decode("utf-8"))
                     if isinstance(message, dict):
-                        self._messages.put(message)
+                        messages.put(message)
         process.wait()
         if not self._closing:
             self._readers[0].join(1.0)
-            self._messages.put(
+            messages.put(
                 {
                     "type": "error",
                     "id": None,

@@ -46,8 +46,8 @@ def installations(place: Place) -> list[Installation]:
 def install(host: HostProgram, place: Place, *, folder: Path | None = None, package: Path | None = None) -> list[Path]:
     """Put V2S into a program, everywhere it is found or below `folder`; what an earlier version put there goes.
 
-    `package` is the built extension, for Blender alone. Returns where it went. Raises `UsageError` where the program is
-    not found, `OutputError` where something else stands there or cannot be written.
+    `package` is the built extension, for Blender alone. Returns where it went. Raises `UsageError` where the program or
+    the folder is not found, `OutputError` where something else stands there or cannot be written.
     """
     if package is not None and host.name != "blender":
         raise UsageError(f"--zip is for blender; {host.title} takes what came with V2S: leave it out")
@@ -56,10 +56,15 @@ def install(host: HostProgram, place: Place, *, folder: Path | None = None, pack
     for home in homes:
         target = home.folder / host.below
         _check_ours(host, target, files)
-        if host.own_folder:
-            _write_folder(target, files)
-        else:
-            _write_files(target, files)
+        try:
+            _write_folder(target, files) if host.own_folder else _write_files(target, files)
+        except OutputError as error:
+            if error.__cause__ is None:
+                raise
+            raise OutputError(
+                f"cannot write {target}: {error.__cause__}; close {host.title}, allow writing there, or name another "
+                "folder with --dir"
+            ) from error
     return [home.folder / host.below for home in homes]
 
 
@@ -88,13 +93,13 @@ def uninstall(host: HostProgram, place: Place, *, folder: Path | None = None) ->
 
 def _homes(host: HostProgram, place: Place, folder: Path | None) -> list[Home]:
     if folder is not None:
+        if not folder.is_dir():
+            raise UsageError(f"--dir must name a folder that is there; got {folder}: make it, or check the name")
         return [Home(folder.absolute())]
     # Several versions of a program may share one folder.
     homes = {home.folder: home for home in host.homes(place)}
     if not homes:
-        raise UsageError(
-            f"{host.title} was not found in {host.looked_in(place)}; start it once, or name its folder with --dir"
-        )
+        raise UsageError(f"{host.absence(place)}; start it once where it runs, or name its folder with --dir")
     return list(homes.values())
 
 

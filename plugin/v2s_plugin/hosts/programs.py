@@ -55,14 +55,23 @@ class HostProgram:
     """Where ours goes, below a home of the program."""
     homes: Callable[[Place], Iterator[Home]]
     """The homes that are there."""
-    looked_in: Callable[[Place], str]
-    """Where they would be, for messages."""
+    root: Callable[[Place], Path | None]
+    """The folder in which they would be; None on a system that it is not made for."""
     files: Callable[[Place, Path | None], Files]
     """What is installed; the path is a built package, where one was given."""
     next_step: str
     """What the editor does after installing."""
+    since: str = ""
+    """The versions that it can be installed in, where older ones are passed over."""
     own_folder: bool = True
     """Whether all of the target is ours; else only the files are, beside those of others."""
+
+    def absence(self, place: Place) -> str:
+        """What to say where no home is there."""
+        root = self.root(place)
+        if root is None:
+            return f"{self.title} is not made for {place.system.capitalize()}"
+        return f"{self.title}{self.since and ' '}{self.since} was not found in {root}"
 
 
 def worker_command() -> list[str]:
@@ -188,16 +197,17 @@ HOSTS: Final[Mapping[str, HostProgram]] = {
         "Blender",
         "extensions/user_default/v2s_blender",
         _blender_homes,
-        lambda place: str(_blender_root(place)),
+        _blender_root,
         _blender_files,
         "start Blender again and switch V2S on in Preferences > Add-ons; it is in the Video Sequencer's sidebar",
+        since=f"{'.'.join(map(str, _OLDEST_BLENDER))} or newer",
     ),
     "resolve": HostProgram(
         "resolve",
         "DaVinci Resolve",
         "Utility",
         _resolve_homes,
-        lambda place: str(_resolve_root(place)),
+        _resolve_root,
         _resolve_files,
         "choose V2S in Resolve's menu Workspace > Scripts; for the free version run `v2s hosts resolve` before",
         own_folder=False,
@@ -207,7 +217,7 @@ HOSTS: Final[Mapping[str, HostProgram]] = {
         "Adobe Premiere",
         "v2s_premiere",
         _premiere_homes,
-        lambda place: str(_premiere_root(place) or "Linux, for which it is not made"),
+        _premiere_root,
         _premiere_files,
         "add the folder in Adobe's UXP Developer Tool and load it; `v2s worker --socket` must run beside it",
     ),
@@ -216,7 +226,9 @@ HOSTS: Final[Mapping[str, HostProgram]] = {
 
 
 def host_named(name: str) -> HostProgram:
-    """A host by its name. Raises `UsageError` that lists the known ones."""
-    if name not in HOSTS:
-        raise UsageError(f"no host {name!r}; known: {', '.join(HOSTS)}")
-    return HOSTS[name]
+    """A host by its name, however it is spelt. Raises `UsageError` that lists the known ones."""
+    if name.lower() not in HOSTS:
+        raise UsageError(
+            f"there is no panel for {name!r}; known: {', '.join(HOSTS)}. Other programs go by files: v2s generate"
+        )
+    return HOSTS[name.lower()]

@@ -37,8 +37,9 @@ class Asked:
         """Those for a timeline file. Raises `UsageError`, and as `load_bundle`."""
         given = dict(options)
         facts, make_source = engine.ready_bundle(given.pop("bundle", DEFAULT_BUNDLE), given.pop("device", "auto"))
-        if "map" in given:
-            given["map"] = absolute(given["map"], "map")
+        for name in ("map", "envelope_from"):
+            if name in given:
+                given[name] = absolute(given[name], name)
         if "search" in given:
             given["search"] = [absolute(folder, "search") for folder in given["search"]]
         return cls(facts, make_source, score_options(facts, output=output, **given))

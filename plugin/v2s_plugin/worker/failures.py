@@ -34,8 +34,8 @@ CODES: Final[tuple[tuple[type[BaseException], str], ...]] = (
 """The code of each kind of error; anything else is `internal`."""
 
 
-def failure(error: BaseException, id: Id | None, skips: tuple[SkipTold, ...] = ()) -> Failed:
-    """An error as the end of the request `id`; `skips` are those of a request that could sound nothing."""
+def failure(error: BaseException, id: Id | None) -> Failed:
+    """An error as the end of the request `id`."""
     if isinstance(error, ProtocolError):
         return Failed(error.id if id is None else id, error.code, str(error), action=error.action)
     code = next((code for kind, code in CODES if isinstance(error, kind)), None)
@@ -49,9 +49,17 @@ def failure(error: BaseException, id: Id | None, skips: tuple[SkipTold, ...] = (
         )
     if isinstance(error, CancelledError):
         return Failed(id, code, str(error))
+    if isinstance(error, NothingToScoreError) and error.skips:
+        return nothing_to_score(id, tuple(map(skip_told, error.skips)))
     # Messages of V2S read "what happened; what to do".
     what, _, action = str(error).rpartition("; ")
-    return Failed(id, code, what or action, action=action if what else "", skips=skips)
+    return Failed(id, code, what or action, action=action if what else "")
+
+
+def nothing_to_score(id: Id | None, skips: tuple[SkipTold, ...]) -> Failed:
+    """The end of a request none of whose clips or shots can be sounded; the reasons stand in `skips`, once."""
+    message = f"nothing can be sounded ({len(skips)} skipped), and nothing was written"
+    return Failed(id, "nothing_to_score", message, action="do what is said of each", skips=skips)
 
 
 def skip_told(skip: Skip, shot: Id | None = None) -> SkipTold:

@@ -42,6 +42,7 @@ OPTIONS: Final[Mapping[str, str]] = {
     "only": "texts",
     "map": "text",
     "search": "texts",
+    "envelope_from": "text",
     "lufs": "number",
     "duck": "texts",
     "duck_by": "number",

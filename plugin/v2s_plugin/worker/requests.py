@@ -3,14 +3,14 @@
 last = plan_request(message, progress)                      what would be done
 last = generate_request(message, reporter, progress)        the sounds, each told as it is finished
 
-Both raise the errors of V2S; `NothingToScoreError` where nothing can be sounded.
+Both raise the errors of V2S; where no shot can be sounded, the answer is a `Failed` that tells why of each.
 """
 
 from __future__ import annotations
 
 from v2s_engine.progress import Progress
 from v2s_plugin.planning.jobs import Plan, plan
-from v2s_plugin.protocol import Done, GenerateRequest, JobTold, Planned, PlanRequest
+from v2s_plugin.protocol import Done, Failed, GenerateRequest, JobTold, Planned, PlanRequest
 from v2s_plugin.scoring import score_file
 from v2s_plugin.timeline import open_timeline
 from v2s_plugin.worker.asked import Asked, absolute, stoppable_probe
@@ -31,7 +31,7 @@ def plan_request(request: PlanRequest, progress: Progress) -> Planned:
     return _planned(request, found, None)
 
 
-def generate_request(request: GenerateRequest, reporter: Reporter, progress: Progress) -> Done:
+def generate_request(request: GenerateRequest, reporter: Reporter, progress: Progress) -> Done | Failed:
     """Do what is asked; every finished clip is told of."""
     if request.timeline is None:
         return generate_shots(request, reporter, progress)

@@ -1,16 +1,17 @@
 """One conversation with a host: greets it, does one request at a time, obeys a cancel while it works.
 
 The thread that calls `Session.run` reads; each request works in a thread of its own. Whoever ends a request first, its
-work or a cancel that the work does not obey in time, says so: exactly one message ends it.
+work or a cancel that the work does not obey in time, says so: exactly one message ends it. A request waits until the
+one before it has let go of its files.
 """
 
 from __future__ import annotations
 
 import hmac
 import threading
+import time
 from typing import Final
 
-from v2s_engine.errors import V2SError
 from v2s_engine.progress import Progress
 from v2s_plugin.protocol import (
     PROTOCOL,
@@ -33,6 +34,8 @@ OBEYS_WITHIN: Final = 0.8
 """Seconds after which a cancel is answered, also where a step that cannot be broken off still goes on."""
 LAST_PATIENCE: Final = 10.0
 """Seconds that work gets to stop after its host went away, so that nothing half-written stays."""
+_LOOKS_EVERY: Final = 0.05
+"""Seconds between looks whether an earlier request has let go."""
 
 
 class _Work:
@@ -43,7 +46,6 @@ class _Work:
         self.cancel = threading.Event()
         self.ended = threading.Event()
         """Set when the message that ends it has been chosen: nothing more is said of it."""
-        self.thread: threading.Thread | None = None
 
 
 class Session:
@@ -54,6 +56,8 @@ class Session:
         self._token = token
         self._greeted = False
         self._work: _Work | None = None
+        self._threads: list[threading.Thread] = []
+        """Of requests, also of one that was told as cancelled and still finishes a step."""
         self._ending = threading.Lock()
 
     def run(self) -> bool:
@@ -101,7 +105,7 @@ class Session:
 
         try:
             self._send(greeting(message.bundle))
-        except V2SError as error:
+        except Exception as error:  # whatever it is, the host waits for an answer
             self._send(failure(error, None))
         else:
             self._greeted = True
@@ -127,8 +131,10 @@ class Session:
                 request.id,
             )
         work = self._work = _Work(request.id)
-        work.thread = threading.Thread(target=self._do, args=(work, request), name="v2s-request", daemon=True)
-        work.thread.start()
+        earlier = [thread for thread in self._threads if thread.is_alive()]
+        thread = threading.Thread(target=self._do, args=(work, request, earlier), name="v2s-request", daemon=True)
+        self._threads = [*earlier, thread]
+        thread.start()
 
     def _cancel(self, message: Cancel) -> None:
         work = self._work
@@ -147,10 +153,9 @@ class Session:
         timer.daemon = True
         timer.start()
 
-    def _do(self, work: _Work, request: PlanRequest | GenerateRequest) -> None:
+    def _do(self, work: _Work, request: PlanRequest | GenerateRequest, earlier: list[threading.Thread]) -> None:
         # OpenTimelineIO and the engine: not before a host wants something.
-        from v2s_plugin.scoring import NothingToScoreError  # noqa: PLC0415
-        from v2s_plugin.worker.failures import failure, skip_told  # noqa: PLC0415
+        from v2s_plugin.worker.failures import failure  # noqa: PLC0415
         from v2s_plugin.worker.reporter import Reporter  # noqa: PLC0415
         from v2s_plugin.worker.requests import generate_request, plan_request  # noqa: PLC0415
 
@@ -162,12 +167,14 @@ class Session:
         progress = Progress(reporter.progress, work.cancel)
         last: WorkerMessage
         try:
+            for thread in earlier:  # what one of them still finishes may be what this one writes
+                while thread.is_alive():
+                    progress.check()
+                    thread.join(_LOOKS_EVERY)
             if isinstance(request, PlanRequest):
                 last = plan_request(request, progress)
             else:
                 last = generate_request(request, reporter, progress)
-        except NothingToScoreError as error:
-            last = failure(error, work.id, tuple(map(skip_told, error.skips)))
         except BaseException as error:  # whatever it is, the host waits for an answer and the worker goes on
             last = failure(error, work.id)
         self._end(work, last)
@@ -180,12 +187,12 @@ class Session:
         self._send(last)
 
     def _stop(self) -> bool:
-        work = self._work
-        if work is None or work.thread is None:
-            return True
-        work.cancel.set()
-        work.thread.join(LAST_PATIENCE)
-        return not work.thread.is_alive()
+        if self._work is not None:
+            self._work.cancel.set()
+        give_up = time.monotonic() + LAST_PATIENCE
+        for thread in self._threads:
+            thread.join(max(0.0, give_up - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _send(self, message: WorkerMessage) -> None:
         """Say something; where nobody listens any more, stop the work."""

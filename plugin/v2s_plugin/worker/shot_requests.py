@@ -10,15 +10,14 @@ from v2s_engine.errors import OutputError
 from v2s_engine.progress import Progress
 from v2s_plugin.planning.clip_job import ClipJob
 from v2s_plugin.planning.jobs import Plan, plan
-from v2s_plugin.protocol import Done, GenerateRequest, ShotAsked
-from v2s_plugin.scoring import NothingToScoreError
+from v2s_plugin.protocol import Done, Failed, GenerateRequest, ShotAsked
 from v2s_plugin.sounding.making import make_missing, takes_still_good
 from v2s_plugin.sounding.sound_files import SoundFolder
 from v2s_plugin.sounding.take_file import ScoredJob, TakeFile, device_of
 from v2s_plugin.tracks.sound_clips import ClipStyle
 from v2s_plugin.tracks.writeback import with_sound_tracks
 from v2s_plugin.worker.asked import Asked, absolute, stoppable_probe
-from v2s_plugin.worker.failures import skip_told
+from v2s_plugin.worker.failures import nothing_to_score, skip_told
 from v2s_plugin.worker.reporter import Reporter, TellingFolder
 from v2s_plugin.worker.shot_timeline import ShotTimeline, lay_out
 
@@ -33,13 +32,17 @@ def plan_shots(shots: Sequence[ShotAsked], asked: Asked, progress: Progress) -> 
     return laid, replace(found, jobs=jobs)
 
 
-def generate_shots(request: GenerateRequest, reporter: Reporter, progress: Progress) -> Done:
-    """Make the sounds of shots; each take is told of once its file will not be replaced by another any more."""
+def generate_shots(request: GenerateRequest, reporter: Reporter, progress: Progress) -> Done | Failed:
+    """Make the sounds of shots; each take is told of once its file will not be replaced by another any more.
+
+    Where none can be sounded, the answer tells why of each.
+    """
     asked = Asked.shots(request.options)
     levels = asked.options.levels
     laid, todo = plan_shots(request.shots, asked, progress)
+    skips = tuple(skip_told(skip, laid.id_of_skip(skip)) for skip in todo.skips)
     if not todo.jobs:
-        raise NothingToScoreError(todo.skips)
+        return nothing_to_score(request.id, skips)
 
     def tell(job: ClipJob, take: TakeFile) -> None:
         if not levels.asked:  # else another file stands for it in the end
@@ -51,22 +54,21 @@ def generate_shots(request: GenerateRequest, reporter: Reporter, progress: Progr
     device = device_of(takes)
     choice, failed = make_missing(todo.jobs, takes, sounds, asked.make_source, earlier=device, progress=progress)
     scored = tuple(ScoredJob.of(job, takes[index]) for index, job in enumerate(todo.jobs) if index not in failed)
+    skips += tuple(skip_told(skip, laid.shot_of(todo.jobs[index]).id) for index, skip in failed.items())
     if not scored:
-        raise NothingToScoreError((*todo.skips, *failed.values()))
+        return nothing_to_score(request.id, skips)
     warnings = (*todo.warnings, *(choice.warnings if choice else ()))
     if levels.asked:
         scored, more = _levelled(laid, asked, scored, sounds, progress)
         warnings += more
         for sound in scored:
             reporter.clips(sound, laid.shot_of(sound.job).id)
-    skips = [skip_told(skip, laid.id_of_skip(skip)) for skip in todo.skips]
-    skips += [skip_told(skip, laid.shot_of(todo.jobs[index]).id) for index, skip in failed.items()]
     return Done(
         id=request.id,
         output=None,
         media_folder=str(sounds.path),
         scored=len(scored),
-        skips=tuple(skips),
+        skips=skips,
         warnings=warnings,
         device=choice.device if choice else None,
     )

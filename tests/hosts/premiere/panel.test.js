@@ -115,6 +115,18 @@ test("an error says what, why and what to do", async () => {
   await assert.rejects(client.request("plan", {}), { code: "bundle", message: "what\nwhy\ndo" });
 });
 
+test("an error names the clips that it is about", async () => {
+  const skips = [
+    { label: "a", where: "V1 at 0.000 s", reason: "no such file", advice: "relink it" },
+    { label: "b", where: "V1 at 1.000 s", reason: "nothing moves", advice: "" },
+  ];
+  const client = await connected((message, say) =>
+    say({ type: "error", id: message.id, code: "nothing_to_score", message: "what", detail: "", action: "do", skips }),
+  );
+  const listed = "skipped a (V1 at 0.000 s): no such file; relink it\nskipped b (V1 at 1.000 s): nothing moves";
+  await assert.rejects(client.request("generate", {}), { message: `what\ndo\n${listed}` });
+});
+
 test("cancel names the request that runs, and nothing when none does", async () => {
   const client = await connected((message, say) => {
     if (message.type === "cancel") say({ type: "error", id: message.cancels, code: "cancelled", message: "stopped" });
@@ -166,7 +178,7 @@ test("a sequence goes out, and the scored one comes in as a new sequence", async
     say({ type: "progress", id: message.id, stage: "sample", done: 1, total: 4, item: "a", seconds_left: 12.4 });
     say({ type: "warning", id: message.id, message: "careful" });
     const skips = [{ label: "b", where: "00:00:01:00", reason: "no class", advice: "--sound dog" }];
-    say({ type: "done", id: message.id, output: "x", scored: 3, skips, warnings: [], device: "cpu" });
+    say({ type: "done", id: message.id, output: "x", scored: 3, skips, warnings: ["mind this"], device: "cpu" });
   });
   const told = [];
   const shown = [];
@@ -185,6 +197,7 @@ test("a sequence goes out, and the scored one comes in as a new sequence", async
   assert.deepEqual(told, [
     "careful",
     "skipped b (00:00:01:00): no class; --sound dog",
+    "mind this",
     "scored: 3; new sequence: scored",
   ]);
   assert.deepEqual(shown.slice(1), ["making sounds: 1 of 4, a, 12 s left", "importing", "done"]);

@@ -21,6 +21,10 @@ SCOPES = {
 """What is sounded. Resolve's API does not tell which clips are selected."""
 
 
+CHANGED = "The cut has changed meanwhile, and these sounds are for the one before; run again, only new ones are made."
+"""What to say where sounds were placed on pictures that may have moved."""
+
+
 class DeskError(RuntimeError):
     """Nothing can be done in Resolve as it stands; the text says why and what to do."""
 
@@ -61,6 +65,7 @@ class StudioDesk:
     def __init__(self, resolve: Any, folder: Path) -> None:
         self.resolve = resolve
         self.folder = folder
+        self._pictures: list[tuple[int, int, str]] = []
 
     def export(self, scope: str) -> Exported:
         """Export the current timeline. Raises `DeskError` where there is none, or nothing is marked."""
@@ -74,6 +79,7 @@ class StudioDesk:
             path.unlink(missing_ok=True)  # else an old one would pass for the new one
         except OSError as error:
             raise DeskError(f"cannot write in {folder}: {error.strerror}; choose another folder") from error
+        self._pictures = pictures_of(timeline)
         if not timeline.Export(str(path), self.resolve.EXPORT_OTIO) or not path.exists():
             raise DeskError("Resolve did not export the timeline as .otio; it can since 18.5")
         return Exported(path, rate, only)
@@ -87,13 +93,14 @@ class StudioDesk:
                 "the sounds are made and will be there at once"
             )
         pool = project.GetMediaPool()
+        moved = [CHANGED] if pictures_of(timeline) != self._pictures else []
         before = EditorState.take(self.resolve, pool, timeline)
         try:
             done = Placer(pool, timeline, str(exported.media_folder)).place(wanted, everything=not exported.only)
             texts = [summary(done.placed, done.kept, done.removed), *done.warnings]
         except PlacingError as error:
             texts = [f"{error}.", self._import_beside(project, pool, timeline, exported)]
-        return texts + before.put_back(self.resolve, pool, timeline)
+        return texts + moved + before.put_back(self.resolve, pool, timeline)
 
     def _current(self) -> tuple[Any, Any]:
         project = self.resolve.GetProjectManager().GetCurrentProject()
@@ -132,6 +139,13 @@ class StudioDesk:
             return f"Nor did it import {exported.output}; try File > Import > Timeline yourself."
         project.SetCurrentTimeline(timeline)
         return f"The sounds are on the new timeline {name!r} instead."
+
+
+def pictures_of(timeline: Any) -> list[tuple[int, int, str]]:
+    """First frame, the one after the last, and name of every clip on the video tracks: what a re-cut changes."""
+    tracks = range(1, int(timeline.GetTrackCount("video")) + 1)
+    items = [item for index in tracks for item in timeline.GetItemListInTrack("video", index) or []]
+    return [(int(item.GetStart()), int(item.GetEnd()), str(item.GetName())) for item in items]
 
 
 def marked_range(first: int, last: int, zero: int, end: int, rate: Fraction) -> str:

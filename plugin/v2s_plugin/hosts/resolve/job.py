@@ -138,6 +138,8 @@ class Job:
             raise AssertionError("done came before start")
         self.show(1.0, "placing")
         self._tell_skips(message)
+        for warning in message.get("warnings") or []:
+            self.tell(str(warning))
         try:
             for text in self.desk.place(places(self._clips, self._exported.rate), self._exported):
                 self.tell(text)

@@ -5,7 +5,7 @@ Letters to Resolve are Lua tables: `request.lua` (id, scope, valid_until), writt
 `place.lua` (what to put where). Letters from Resolve are the names of timelines that it exports:
 
     ID.cut.rate_23p976.range_48_119.otio                    the editor's timeline
-    ID.answer.timeline.placed_3.kept_0.removed_1.off_0.unswitched_0.lost_0.otio
+    ID.answer.timeline.placed_3.kept_0.removed_1.off_0.unswitched_0.lost_0.changed_0.otio
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .desk import DeskError, Exported, file_stem, summary
+from .desk import CHANGED, DeskError, Exported, file_stem, summary
 from .places import Place, frame_rate, range_selector
 
 VALID_FOR = 10
@@ -56,7 +57,7 @@ class MailboxDesk:
     def export(self, scope: str) -> Exported:
         """Wait until the editor runs V2S from Resolve's menu, and take the timeline that it exports.
 
-        Raises `DeskError` where in and out, or the clip, are missing.
+        Raises `DeskError` where in and out, or the clip, are missing, or the folder takes no file.
         """
         self._scope = scope
         self.mailbox.mkdir(parents=True, exist_ok=True)
@@ -73,8 +74,11 @@ class MailboxDesk:
         only = (range_selector(int(found[1]), int(found[2]), rate),) if found else ()
         stem = file_stem(str(_timeline(letter).get("name") or "timeline"))
         path = self.folder / stem / f"{stem}.otio"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        letter.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(letter, path)  # it may be another drive
+        except OSError as error:
+            raise DeskError(f"cannot write in {path.parent}: {error.strerror}; choose another --folder") from error
         return Exported(path, rate, only)
 
     def place(self, wanted: Sequence[Place], exported: Exported) -> list[str]:
@@ -186,6 +190,8 @@ def _texts(name: str, exported: Exported) -> list[str]:
         texts.append(f"{counts['off']} do not stand exactly where they should; check them by ear")
     if counts["unswitched"]:
         texts.append(f"{counts['unswitched']} tracks with spare takes are still switched on; switch them off")
+    if counts["changed"]:
+        texts.append(CHANGED)
     if counts["lost"]:
         texts.append("Resolve did not put back all of in, out, playhead and track switches; check them")
     return texts

@@ -74,7 +74,7 @@ class Placer:
                 if path is None or not _lies_in(path, self.media_folder):
                     continue
                 start, end = int(item.GetStart()) - self.first_frame, int(item.GetEnd()) - self.first_frame
-                there = next((p for p in missing if _is_there(p, path, start, end, self._name(index))), None)
+                there = next((p for p in missing if _is_there(p, path, start, self._name(index))), None)
                 if there is not None:
                     missing.remove(there)
                     done.kept += 1
@@ -179,13 +179,9 @@ def _lies_in(path: str, folder: str) -> bool:
     return path.replace("\\", "/").startswith(folder.replace("\\", "/").rstrip("/") + "/")
 
 
-def _is_there(place: Place, path: str, start: int, end: int, track: str) -> bool:
-    return (
-        file_name(place.path) == file_name(path)
-        and place.start == start
-        and abs(end - start - place.length) <= 1
-        and belongs(track, place.family)
-    )
+def _is_there(place: Place, path: str, start: int, track: str) -> bool:
+    """Also where its end was trimmed: the file's name stands for its content, so it is this very sound."""
+    return file_name(place.path) == file_name(path) and place.start == start and belongs(track, place.family)
 
 
 def _gives_way(place: Place, start: int, end: int, track: str) -> bool:

@@ -277,7 +277,18 @@ local function import_beside(project, pool, timeline, orders)
   return made ~= nil
 end
 
-local function place(env, project, timeline, orders)
+-- First frame, the one after the last, and name of every clip on the video tracks: what a re-cut changes.
+local function pictures_of(timeline)
+  local found = {}
+  for index = 1, timeline:GetTrackCount("video") do
+    for _, item in ipairs(list(timeline:GetItemListInTrack("video", index))) do
+      table.insert(found, item:GetStart() .. " " .. item:GetEnd() .. " " .. tostring(item:GetName()))
+    end
+  end
+  return table.concat(found, "\n")
+end
+
+local function place(env, project, timeline, orders, pictures)
   local pool = project:GetMediaPool()
   local state = state_of(env, pool, timeline)
   local placer = setmetatable({
@@ -291,11 +302,12 @@ local function place(env, project, timeline, orders)
     off = 0,
     unswitched = 0,
   }, Placer)
+  local changed = pictures_of(timeline) ~= pictures and 1 or 0
   local how = "timeline"
   if not placer:run() then how = import_beside(project, pool, timeline, orders) and "beside" or "nowhere" end
   local lost = put_back(env, pool, timeline, state)
-  local answer = ("%s.answer.%s.placed_%d.kept_%d.removed_%d.off_%d.unswitched_%d.lost_%d"):format(
-    orders.id, how, placer.placed, placer.kept, placer.removed, placer.off, placer.unswitched, lost
+  local answer = ("%s.answer.%s.placed_%d.kept_%d.removed_%d.off_%d.unswitched_%d.lost_%d.changed_%d"):format(
+    orders.id, how, placer.placed, placer.kept, placer.removed, placer.off, placer.unswitched, lost, changed
   )
   send(env, timeline, answer)
 end
@@ -308,11 +320,12 @@ local function run(env)
   local timeline = project and project:GetCurrentTimeline()
   if not timeline then return "no timeline" end
   local rate = tostring(timeline:GetSetting("timelineFrameRate")):gsub("%s", "-"):gsub("%.", "p")
+  local pictures = pictures_of(timeline)
   send(env, timeline, ("%s.cut.rate_%s.range_%s"):format(request.id, rate, stretch(timeline, request.scope)))
   while waited_for(env, request.id) do
     local orders = letter(env, "place.lua")
     if orders and orders.id == request.id then
-      place(env, project, timeline, orders)
+      place(env, project, timeline, orders, pictures)
       return "placed"
     end
     env.bmd.wait(PAUSE)

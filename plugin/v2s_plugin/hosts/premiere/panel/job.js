@@ -25,6 +25,9 @@ async function score(desk, client, settings, tell, show) {
   for (const skip of done.skips) {
     tell(`skipped ${skip.label} (${skip.where}): ${skip.reason}${skip.advice ? `; ${skip.advice}` : ""}`);
   }
+  for (const warning of done.warnings) {
+    tell(warning);
+  }
   show(1, "importing");
   tell(`scored: ${done.scored}; new sequence: ${await desk.importTimeline(output)}`);
   show(1, "done");

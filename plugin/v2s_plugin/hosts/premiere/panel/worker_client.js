@@ -6,8 +6,11 @@ const PROTOCOL = 1;
 
 /** What the worker or the connection refused; `code` as in docs/protocol.md, or `worker_gone`. */
 class WorkerError extends Error {
-  constructor({ code, message, detail = "", action = "" }) {
-    super([message, detail, action].filter(Boolean).join("\n"));
+  constructor({ code, message, detail = "", action = "", skips = [] }) {
+    const skipped = skips.map(
+      ({ label, where, reason, advice }) => `skipped ${label} (${where}): ${reason}${advice ? `; ${advice}` : ""}`,
+    );
+    super([message, detail, action, ...skipped].filter(Boolean).join("\n"));
     this.name = "WorkerError";
     this.code = code;
   }
