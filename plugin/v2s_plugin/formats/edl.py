@@ -24,6 +24,15 @@ def check_edl_rate(rate: str) -> None:
         raise UsageError(f"--edl-rate must be one of {', '.join(RATES)}; got {rate!r}")
 
 
+def refuse_edl_rate(rate: str | None, name: str, title: str) -> None:
+    """Raise `UsageError` where a rate is given for a file that is no edit decision list; `title` is what it is."""
+    if rate is not None:
+        raise UsageError(
+            f"--edl-rate {rate} was given for {name}, but it is for edit decision lists (.edl) alone: {title} says its "
+            "rate itself; leave --edl-rate out"
+        )
+
+
 def read_edl(path: Path, rate: str | None) -> Any:
     """What stands in a file that counts frames at `rate` (one of `RATES`).
 

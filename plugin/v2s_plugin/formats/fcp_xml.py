@@ -20,6 +20,7 @@ from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, i
 import opentimelineio as otio
 
 from v2s_plugin.formats.adapters import load_adapter, quiet
+from v2s_plugin.formats.fcp_xml_retimes import keep_switches, move_markers, retime
 from v2s_plugin.formats.known_media import add_available_ranges
 from v2s_plugin.formats.native import plain_json
 from v2s_plugin.formats.sound_tracks import (
@@ -30,7 +31,7 @@ from v2s_plugin.formats.sound_tracks import (
     timeline_rate,
 )
 from v2s_plugin.formats.spare_takes import folded_takes, with_spare_takes
-from v2s_plugin.timing.rates import exact_rate
+from v2s_plugin.timing.rates import exact_rate, exact_span
 from v2s_plugin.tracks.writeback import without_sound_tracks
 
 NAME, TITLE = "fcp_xml", "Final Cut Pro 7 XML"
@@ -45,6 +46,7 @@ def read_fcp_xml(path: Path) -> Any:
     adapter = load_adapter(NAME, TITLE)
     root = fromstring(path.read_text(encoding="utf-8-sig"))  # noqa: S314  (the adapter reads the same text)
     _open_nests(root)
+    keep_switches(root)
     with quiet():
         found = adapter.read_from_string(tostring(root, encoding="unicode"))
     if not isinstance(found, otio.schema.Timeline):
@@ -58,7 +60,9 @@ def read_fcp_xml(path: Path) -> Any:
         if isinstance(item, otio.core.Item) and kept.get("enabled") == "FALSE":
             item.enabled = False
         if isinstance(item, otio.schema.Clip):
-            _mark_retimes(item)
+            move_markers(item, _media_start(item))  # they count from the first picture, the source range in timecode
+        if isinstance(item, otio.schema.Clip | otio.schema.Stack):
+            retime(item)
     for track in found.tracks:
         _recognise(track)
     return folded_takes(found)
@@ -103,17 +107,6 @@ def _open_nests(root: Element) -> None:
         if (media := sequence.find("media")) is not None:
             sequence.remove(media)
             sequence.extend(list(media))
-
-
-def _mark_retimes(clip: Any) -> None:
-    """Make time remaps time effects, of which the adapter knows nothing.
-
-    What they do to the pictures is left open (programs write the speed as 25 or as 0.25, and count the in-point before
-    or after it), so that the clip is skipped with the reason and not sounded from the wrong pictures.
-    """
-    for index, effect in enumerate(clip.effects):
-        if effect.metadata.get(NAME, {}).get("effectid") == "timeremap":
-            clip.effects[index] = otio.schema.TimeEffect(effect.name, "timeremap", metadata=effect.metadata)
 
 
 def _recognise(track: Any) -> None:
@@ -186,6 +179,13 @@ def _fit_clip(clip: Any) -> None:
         clip.set_media_references({clip.DEFAULT_MEDIA_KEY: missing}, clip.DEFAULT_MEDIA_KEY)
     elif reference.available_range is None or exact_rate(reference.available_range.duration.rate) is None:
         reference.available_range = clip.source_range
+    move_markers(clip, -_media_start(clip))
+
+
+def _media_start(clip: Any) -> Any:
+    """What a clip's media count at their first picture, as the adapter takes it off the in-point."""
+    available = clip.media_reference.available_range
+    return otio.opentime.RationalTime() if exact_span(available) is None else available.start_time
 
 
 def _make_names_unique(cut: Any) -> None:

@@ -5,8 +5,8 @@
 
 A clip covers what is below it where its media are there, have no alpha channel, it does not fade in or out just then,
 and neither it nor a nest around it is made smaller or see-through by an effect that is known here (Resolve's transform,
-cropping and composite). An effect that is not known is taken for one that leaves the picture as large and as dense as
-it was.
+cropping and composite; the opacity of Final Cut Pro 7 XML; what Final Cut Pro adjusts; filters of MLT). An effect that
+is not known is taken for one that leaves the picture as large and as dense as it was.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any
 
 import opentimelineio as otio
 
+from v2s_plugin.media import fcpxml_effects
+from v2s_plugin.media.fcp_xml_effects import effect_id, key_frames, parameters
 from v2s_plugin.media.library import MediaLibrary
 from v2s_plugin.timing.placement import Obstacle, PlacedClip
 from v2s_plugin.timing.rates import Span
@@ -49,7 +51,10 @@ def covers(clip: PlacedClip, library: MediaLibrary) -> bool:
         return False
     item = clip.clip
     while item is not None:
-        if any(_shows_below(effect) for effect in item.effects if effect.enabled):
+        effects = [each for each in item.effects if each.enabled]
+        if any(_shows_below(each) or _is_see_through(each) or fcpxml_effects.shows_below(each) for each in effects):
+            return False
+        if any(_is_noted(each) for each in effects):
             return False
         item = item.parent()
     return True
@@ -101,6 +106,28 @@ def _shows_below(effect: Any) -> bool:
             return min(zooms) < 1 or (moved and min(zooms) == 1)
         case _:
             return False
+
+
+def _is_see_through(effect: Any) -> bool:
+    """Whether an effect of Final Cut Pro 7 XML makes its clip less than 100 % opaque, at any of its key frames."""
+    opacity = parameters(effect).get("opacity") if effect_id(effect) == "opacity" else None
+    if opacity is None:
+        return False
+    return any(_percent(each.get("value")) < 100 for each in key_frames(opacity) or [opacity])
+
+
+def _is_noted(effect: Any) -> bool:
+    """Whether the reader of an MLT document has found that an effect lets what is below its clip be seen."""
+    facts = effect.metadata.get("mlt")
+    return isinstance(facts, Mapping) and facts.get("shows_below") is True
+
+
+def _percent(text: Any) -> float:
+    """The number in a text; without one, what leaves a picture as it is."""
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return 100.0
 
 
 def _values(parameters: Any) -> dict[str, list[float]]:
