@@ -28,10 +28,11 @@ _MOST_GAIN = 12 * STEPS_PER_DB  # a recording may be used louder or quieter by s
 _MISFIT = 8 * STEPS_PER_DB  # mean difference over the next steps at which a stretch is left
 _MISFIT_STEPS = 8
 _LEAST_STRETCH = 6  # steps
+_MOST_HELD = 60  # steps: how long the last step of a recording may be held
 _CHOICE = 6  # stretches that the take chooses from
 _APART = 12  # steps between their beginnings
 _REMEMBERED = 4  # stretches that are used again only rather than going to another recording
-_STRANGER = (6 * STEPS_PER_DB) ** 2  # what it costs to go to another recording: one sound has one dog
+_STRANGER = (10 * STEPS_PER_DB) ** 2  # what it costs to go to another recording: one sound has one dog
 _MORE_THAN_BEST = 3  # as good as the best: costs up to 3/2 of it, and a little
 _A_LITTLE = 4 * STEPS_PER_DB**2
 
@@ -53,6 +54,7 @@ class TimbreChooser:
         self._at: int | None = None
         self._gain = 0
         self._since = 0
+        self._held = 0
         self._since_onset = _BETWEEN_ONSETS
         self._used: deque[int] = deque(maxlen=_REMEMBERED)
         self._chosen: list[int] = []
@@ -100,10 +102,12 @@ class TimbreChooser:
             self._at = None
             return
         following = None if self._at is None else self._at + 1
-        if following is not None and self._stays(following, wanted, is_onset=is_onset):
+        if self._at is not None and following == self._end[self._at] and self._fades(wanted, is_onset=is_onset):
+            self._held += 1
+        elif following is not None and self._stays(following, wanted, is_onset=is_onset):
             self._at, self._since = following, self._since + 1
         else:
-            self._at, self._since = self._draw(wanted, following), 0
+            self._at, self._since, self._held = self._draw(wanted, following), 0, 0
         self._rests.append(False)
         self._chosen.append(self._at)
 
@@ -111,6 +115,11 @@ class TimbreChooser:
         """What is asked for around a step `[_BEFORE + AHEAD]`, silence beyond the ends."""
         padded = np.pad(self._wanted[max(0, step - _BEFORE) : step + AHEAD], (max(0, _BEFORE - step), 0))
         return np.maximum(np.pad(padded, (0, _BEFORE + AHEAD - len(padded))), _FLOOR)
+
+    def _fades(self, wanted: Ints, *, is_onset: bool) -> bool:
+        """Whether the last step of a recording is to be held, since what is asked for dies away longer than it did."""
+        near = wanted[_BEFORE : _BEFORE + _MISFIT_STEPS]
+        return not is_onset and self._held < _MOST_HELD and bool((np.diff(near) <= 2 * STEPS_PER_DB).all())
 
     def _stays(self, following: int, wanted: Ints, *, is_onset: bool) -> bool:
         """Whether the stretch goes on with the exemplars' step `following`."""
