@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import wave
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -32,38 +33,43 @@ EDGE_DURATION_MS = 3
 """Length of the fades that keep the two ends of a finished sound from clicking."""
 
 
-def read_sound(path: Path, rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
+def read_sound(path: Path, rate: int = SAMPLE_RATE, most: int | None = None) -> NDArray[np.float32]:
     """The first sound stream of a file, mixed to mono at `rate`: `[L]` float32, full scale 1.
 
-    Any format that FFmpeg reads. Raises `MediaNotFoundError`, and `MediaUnreadableError` with FFmpeg's words where the
-    file cannot be decoded or holds no sound.
+    Any format that FFmpeg reads; no further than `most` samples, where that is given. Raises `MediaNotFoundError`, and
+    `MediaUnreadableError` with FFmpeg's words where the file cannot be decoded or holds no sound.
     """
     # The mean of the channels, taken here: FFmpeg's own down-mix makes equal channels 3 dB louder than either.
-    mean: NDArray[np.float32] = read_channels(path, rate).mean(axis=0)
+    mean: NDArray[np.float32] = read_channels(path, rate, most).mean(axis=0)
     return mean
 
 
-def read_channels(path: Path, rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
-    """The first sound stream of a file at `rate`: `[C, L]` float32, full scale 1. Raises as `read_sound`."""
+def read_channels(path: Path, rate: int = SAMPLE_RATE, most: int | None = None) -> NDArray[np.float32]:
+    """The first sound stream of a file at `rate`: `[C, L]` float32, full scale 1. Otherwise as `read_sound`."""
+    parts: list[NDArray[np.float32]] = []
+    held = 0
+    for piece in sound_pieces(path, rate):
+        parts.append(piece)
+        held += piece.shape[1]
+        if most is not None and held >= most:
+            break
+    return np.concatenate(parts, axis=1)[:, :most] if parts else np.zeros((1, 0), np.float32)
+
+
+def sound_pieces(path: Path, rate: int = SAMPLE_RATE) -> Iterator[NDArray[np.float32]]:
+    """`read_channels` piece by piece, `[C, l]` each, for sounds too long to be held. Raises as `read_sound`."""
     if not path.exists():
         raise MediaNotFoundError(f"no sound file at {path}")
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
                 raise MediaUnreadableError(f"{path} holds no sound stream; wanted a file with sound")
-            return _resampled(container, rate)
+            resampler = av.AudioResampler(format="fltp", rate=rate)
+            for frame in chain(container.decode(audio=0), [None]):
+                for resampled in resampler.resample(frame):
+                    yield resampled.to_ndarray().astype(np.float32, copy=False)
     except (av.error.FFmpegError, OSError) as error:
         raise MediaUnreadableError(f"{path} cannot be decoded as sound; FFmpeg says: {error}") from error
-
-
-def _resampled(container: av.container.InputContainer, rate: int) -> NDArray[np.float32]:
-    resampler = av.AudioResampler(format="fltp", rate=rate)
-    parts = [
-        resampled.to_ndarray()
-        for frame in chain(container.decode(audio=0), [None])
-        for resampled in resampler.resample(frame)
-    ]
-    return np.concatenate(parts, axis=1).astype(np.float32) if parts else np.zeros((1, 0), np.float32)
 
 
 def encode_codes(samples: NDArray[np.float32], config: ModelConfig) -> NDArray[np.uint8]:

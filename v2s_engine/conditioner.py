@@ -1,6 +1,6 @@
 """From a stretch of picture to what the sampler is told of it: the eyes of a bundle, whichever it has.
 
-envelope          pictures ──timing network──> envelope ──cues──> vectors
+envelope          pictures ──timing network──> envelope ──cues──> vectors     or an envelope that is given
 frame             pictures ──visual encoder──> features ────────> vectors
 sequence, flow    pictures ──visual encoder──> features of each window ──GRU──> states
 
@@ -69,6 +69,10 @@ class Stretch(Protocol):
     def cues(self) -> Sequence[int]:
         """Samples at 16 kHz from the start at which a sound event must start."""
 
+    @property
+    def envelope(self) -> Envelope | None:
+        """What is followed instead of the pictures, which are not looked at then; None: the pictures."""
+
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
@@ -132,7 +136,7 @@ class EnvelopeConditioner:
         index, ahead = self._config.class_index(stretch.sound_class), ENVELOPE_WINDOW - 2
         known, given = Envelope.silence(steps), 0
         seen = 0
-        for part in _run_by_run(stretch, self._encoder.parts, progress):
+        for part in self._seen(stretch, progress):
             here = slice(seen, seen + len(part))
             known.loudness[here], known.onset[here] = part.loudness[: steps - seen], part.onset[: steps - seen]
             seen += len(part)
@@ -147,6 +151,13 @@ class EnvelopeConditioner:
                 yield Prepared(Conditioning(vectors), envelope)
                 given = ready
 
+    def _seen(self, stretch: Stretch, progress: Progress | None) -> Iterator[Envelope]:
+        if stretch.envelope is None:
+            yield from _run_by_run(stretch, self._encoder.parts, progress)
+        else:
+            (progress or Progress()).check()
+            yield stretch.envelope
+
 
 class PictureConditioner:
     """See `Conditioner`."""
@@ -155,13 +166,19 @@ class PictureConditioner:
         self._encoder, self._bundle, self._config = encoder, bundle, bundle.config
 
     def check(self, stretch: Stretch) -> None:
-        """See `Conditioner.check`; there is no place for cues."""
+        """See `Conditioner.check`; there is no place for cues, nor for an envelope."""
         self._config.class_index(stretch.sound_class)
         if stretch.cues:
             raise UsageError(
                 f"cues cannot be obeyed by the bundle {self._bundle.name!r}: its conditioning is "
                 f"{self._config.conditioning!r}, and only 'envelope' says when a sound starts; use such a bundle, or "
                 "leave the cues out"
+            )
+        if stretch.envelope is not None:
+            raise UsageError(
+                f"an envelope cannot be followed by the bundle {self._bundle.name!r}: its conditioning is "
+                f"{self._config.conditioning!r}, which goes by the pictures alone; use a bundle with 'envelope', or "
+                "leave the envelope out"
             )
         if len(stretch.runs) > 1 and not self._bundle.crosses_cuts:
             raise UsageError(

@@ -27,7 +27,7 @@ CUE_PEAK_DBFS = -14.0
 CUE_DECAY_DB_PER_STEP = 1.6  # 100 dB/s: gone after half a second
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Envelope:
     """Loudness and onset strength for N steps of 256 samples (16 ms).
 

@@ -1,6 +1,8 @@
 """The engine's way of the data: requests in, takes out.
 
-    request ──conditioner──> conditioning ──sample──> codes ──> samples at 16 kHz
+    request ──conditioner──> conditioning ──timbre of the take──> ──sample──> codes ──filter──> samples at 16 kHz
+
+Timbre and filter belong to source-filter models; with all others, codes are samples.
 
 `generate` makes many sounds side by side, `stream` one, frame by frame; both give the same samples. Pictures are looked
 at in one thread while sounds are sampled in another.
@@ -18,19 +20,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from v2s_engine.audio import CodeDecoder, decode_codes
 from v2s_engine.background import Background
 from v2s_engine.bundle import Bundle
 from v2s_engine.conditioner import Conditioner, PictureRun, Prepared, open_conditioner
 from v2s_engine.envelope import Envelope
 from v2s_engine.errors import DeviceError, MediaError, UsageError
-from v2s_engine.grid import FRAME_LENGTH, steps_covering
+from v2s_engine.grid import ENVELOPE_LENGTH, FRAME_LENGTH, steps_covering
+from v2s_engine.model.hearing import decode_sound
 from v2s_engine.progress import Progress, ProgressEvent
 from v2s_engine.sampling.choose import Choice, Device, choose_sampler
 from v2s_engine.sampling.lockstep import RowJob, sample_lockstep
 from v2s_engine.sampling.sampler import Row
 from v2s_engine.sampling.streaming import stream_codes
+from v2s_engine.sampling.timbred import Asked, TimbredStream, open_palette, timbred
 from v2s_engine.sampling.weights import load_folded
+from v2s_engine.timbre.palette import Exemplars, Palette
+from v2s_engine.timbre.timbre import Timbre
 from v2s_engine.video import Pictures
 from v2s_engine.vision.session import CUDA
 
@@ -62,6 +67,9 @@ class SoundRequest:
     """What messages call it."""
     after_cuts: tuple[PictureRun, ...] = ()
     """What is seen after `picture_times`, from cut to cut, on the same grid of 64 ms; the sound goes on."""
+    envelope: Envelope | None = None
+    """What the sound follows instead of the pictures, one step for every 16 ms; only for bundles whose conditioning is
+    `envelope`. The media need not be there then."""
 
     def __post_init__(self) -> None:
         wanted = steps_covering(self.length, FRAME_LENGTH)
@@ -73,6 +81,12 @@ class SoundRequest:
             )
         if not self.takes or len(set(self.takes)) != len(self.takes):
             raise UsageError(f"{self.label or self.media.name}: takes must be given, each once; got {self.takes}")
+        steps = steps_covering(self.length, ENVELOPE_LENGTH)
+        if self.envelope is not None and len(self.envelope) != steps:
+            raise UsageError(
+                f"{self.label or self.media.name}: a sound of {self.length} samples wants an envelope of {steps} "
+                f"steps; got {len(self.envelope)}"
+            )
 
     @property
     def runs(self) -> tuple[PictureRun, ...]:
@@ -122,6 +136,14 @@ class _Looked(NamedTuple):
     prepared: Prepared
 
 
+class _Making(NamedTuple):
+    """One take that is being made."""
+
+    looked: _Looked
+    take: int
+    timbre: Timbre | None
+
+
 class SoundPipeline:
     """A bundle opened on a device. Raises `DeviceError` where the device cannot be had, `BundleDamagedError` where the
     bundle's tensors are not what its description says.
@@ -135,6 +157,7 @@ class SoundPipeline:
         self.bundle = bundle
         weights = load_folded(bundle.sampler_path, bundle.config)
         self._sampler, choice = choose_sampler(weights, device, sounds=sounds, earlier=earlier)
+        self._palette = open_palette(bundle)
         self._conditioner, warnings = _open_eyes(bundle, self._sampler.name, may_differ=device == "auto")
         self.choice: Choice = replace(choice, warnings=(*choice.warnings, *warnings))
         """The device that samples, and why it is this one."""
@@ -155,19 +178,20 @@ class SoundPipeline:
         left = threading.Event()
         looking = _look(self._conditioner, requests, progress, left)
         with Background(looking, ahead=_PREPARED_AHEAD, left=left, check=progress.check) as looked:
-            source = _RowSource(looked, self.bundle, counter)
-            for (made, take), codes in sample_lockstep(self._sampler, source.draw, self._sampler.most_rows, counter):
+            source = _RowSource(looked, self.bundle, self._palette, counter)
+            for made, codes in sample_lockstep(self._sampler, source.draw, self._sampler.most_rows, counter):
                 yield from source.failed()
-                samples = decode_codes(codes, self.bundle.config)
-                yield SoundTake(made.request, take, samples, made.prepared.envelope)
+                samples = decode_sound(codes, self.bundle.config, made.timbre)
+                yield SoundTake(made.looked.request, made.take, samples, made.looked.prepared.envelope)
             yield from source.failed()
 
     def stream(self, request: SoundRequest, take: int = 1, progress: Progress | None = None) -> Iterator[SoundPiece]:
         """One take of one request frame by frame, each as soon as it is made: the samples of `generate`, bit for bit.
 
         Pictures are looked at while sound is made. The first frame comes after one picture for `frame`, after 17 (a
-        second) for `envelope`, whose encoder looks ahead, and after a whole window (10 s, or all of a shorter clip) for
-        `sequence` and `flow`, which begin with the last state of it. Memory does not grow with the clip's length.
+        second) for `envelope`, whose encoder looks ahead (after 24 with a source-filter model, whose timbre fits what
+        is to come), and after a whole window (10 s, or all of a shorter clip) for `sequence` and `flow`, which begin
+        with the last state of it. Memory does not grow with the clip's length.
 
         Raises the errors of `read_pictures` where the media fail, and `CancelledError` within 0.2 s of the request.
         """
@@ -175,12 +199,13 @@ class SoundPipeline:
         self._conditioner.check(request)
         left, pictures = threading.Event(), request.picture_count
         looking = self._conditioner.parts(request, _telling(progress, left, 0, pictures, request.label))
-        row, decoder = Row(request.seed, take, self.bundle.temperature), CodeDecoder(self.bundle.config)
+        row, exemplars = Row(request.seed, take, self.bundle.temperature), _exemplars(self._palette, request)
         done = 0
         with Background(looking, ahead=_PARTS_AHEAD, left=left, check=progress.check) as parts:
-            told = (part.conditioning for part in parts)
-            for codes in stream_codes(self._sampler, row, told, request.length, progress.check):
-                yield SoundPiece(done, decoder.decode(codes))
+            asked = (Asked(part.conditioning, part.envelope) for part in parts)
+            sound = TimbredStream(asked, exemplars, self.bundle.config, request.seed, take)
+            for codes in stream_codes(self._sampler, row, sound.told(), request.length, progress.check):
+                yield SoundPiece(done, sound.decode(codes))
                 done += len(codes)
                 progress.step("sample", done, request.length, request.label)
 
@@ -207,14 +232,21 @@ def _open_eyes(bundle: Bundle, device: str, *, may_differ: bool) -> tuple[Condit
 class _RowSource:
     """One row per take, as the conditioning of each request comes."""
 
-    def __init__(self, looked: Background[_Looked | SoundFailure], bundle: Bundle, counter: _SampleCounter) -> None:
+    def __init__(
+        self,
+        looked: Background[_Looked | SoundFailure],
+        bundle: Bundle,
+        palette: Palette | None,
+        counter: _SampleCounter,
+    ) -> None:
         self._looked = looked
         self._bundle = bundle
+        self._palette = palette
         self._counter = counter
-        self._ready: deque[tuple[tuple[_Looked, int], RowJob]] = deque()
+        self._ready: deque[tuple[_Making, RowJob]] = deque()
         self._failures: deque[SoundFailure] = deque()
 
-    def draw(self, wait: bool) -> tuple[tuple[_Looked, int], RowJob] | None:
+    def draw(self, wait: bool) -> tuple[_Making, RowJob] | None:
         """The next row; None where none is ready (`wait` false) or none will come (`wait` true)."""
         while not self._ready:
             results = self._looked.next(wait=wait)
@@ -233,11 +265,17 @@ class _RowSource:
         while self._failures:
             yield self._failures.popleft()
 
-    def _rows(self, looked: _Looked) -> Iterator[tuple[tuple[_Looked, int], RowJob]]:
-        request, told = looked.request, looked.prepared.conditioning
+    def _rows(self, looked: _Looked) -> Iterator[tuple[_Making, RowJob]]:
+        request, exemplars = looked.request, _exemplars(self._palette, looked.request)
+        asked = Asked(looked.prepared.conditioning, looked.prepared.envelope)
         for take in request.takes:
             row = Row(request.seed, take, self._bundle.temperature)
-            yield (looked, take), RowJob(row, told.vectors, request.length, told.starts)
+            told, timbre = timbred(asked, exemplars, self._bundle.config, request.seed, take)
+            yield _Making(looked, take, timbre), RowJob(row, told.vectors, request.length, told.starts, timbre)
+
+
+def _exemplars(palette: Palette | None, request: SoundRequest) -> Exemplars | None:
+    return palette.of(request.sound_class) if palette else None
 
 
 class _SampleCounter:
@@ -248,9 +286,9 @@ class _SampleCounter:
         self._total = total
         self._done: dict[tuple[int, int], int] = {}
 
-    def __call__(self, tag: tuple[_Looked, int], done: int) -> None:
-        source, take = tag
-        self._done[source.number, take] = done
+    def __call__(self, making: _Making, done: int) -> None:
+        source = making.looked
+        self._done[source.number, making.take] = done
         self._progress.step("sample", sum(self._done.values()), self._total, source.request.label)
 
     def leave_out(self, samples: int) -> None:

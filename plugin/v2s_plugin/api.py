@@ -9,15 +9,21 @@ print(result.output, [take.path for sound in result.scored for take in sound.tak
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from v2s_engine.bundle import DEFAULT_BUNDLE
 from v2s_engine.grid import DELIVERY_RATE
 from v2s_engine.progress import Progress
 from v2s_plugin import engine
+from v2s_plugin.clip_timing import check_outputs, read_timing, write_timing
 from v2s_plugin.options import score_options
 from v2s_plugin.scoring import ScoreResult, score_file
 from v2s_plugin.takes.in_file import TakesAnswer, add_in_file, choose_in_file, takes_of_file
+
+if TYPE_CHECKING:
+    from v2s_engine.evaluate.clip_timing import ClipTiming
 
 
 def score(
@@ -37,6 +43,7 @@ def score(
     only: Sequence[str] = (),
     class_map: str | Path | None = None,
     search: Sequence[str | Path] = (),
+    envelope_from: str | Path | None = None,
     lufs: float | None = None,
     duck: Sequence[str] = (),
     duck_by: float | None = None,
@@ -70,6 +77,7 @@ def score(
         only=only,
         map=class_map,
         search=search,
+        envelope_from=envelope_from,
         lufs=lufs,
         duck=duck,
         duck_by=duck_by,
@@ -107,11 +115,49 @@ def add_takes(
     bundle: str | None = None,
     device: str = "auto",
     search: Sequence[str | Path] = (),
+    envelope_from: str | Path | None = None,
     progress: Progress | None = None,
 ) -> TakesAnswer:
     """Make more takes, as `v2s takes --add`; the file is changed in place, with a `.bak` beside it.
 
-    Raises `BundleError` where the bundle is not the one that made the others.
+    Raises `BundleError` where the bundle is not the one that made the others, and `TimelineError` where the guide that
+    timed them is gone or changed.
     """
-    folders = tuple(Path(folder) for folder in search)
-    return add_in_file(Path(timeline), count, clips, bundle=bundle, device=device, search=folders, progress=progress)
+    return add_in_file(
+        Path(timeline),
+        count,
+        clips,
+        bundle=bundle,
+        device=device,
+        search=tuple(Path(folder) for folder in search),
+        envelope_from=None if envelope_from is None else Path(envelope_from),
+        progress=progress,
+    )
+
+
+def clip_timing(
+    clip: str | Path,
+    outputs: Sequence[str | Path] = (),
+    *,
+    start: Fraction | int = 0,
+    duration: Fraction | int | None = None,
+    bundle: str = DEFAULT_BUNDLE,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> ClipTiming:
+    """When and how loud the pictures of a clip say it should sound, as `v2s envelope`; times are in seconds.
+
+    `outputs` are drawings (.png, .svg) and envelopes (.json, .csv). What `score(envelope_from=...)` takes is read by
+    `v2s_engine.envelope_file.read_envelope`. Raises as `read_timing` and `write_timing`.
+    """
+    paths = [Path(path) for path in outputs]
+    check_outputs(paths, force=force)
+    timing = read_timing(
+        Path(clip),
+        start=Fraction(start),
+        duration=None if duration is None else Fraction(duration),
+        bundle=bundle,
+        progress=progress,
+    )
+    write_timing(timing, paths, force=force)
+    return timing

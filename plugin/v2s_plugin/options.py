@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from v2s_engine.grid import DELIVERY_RATE
 from v2s_plugin.formats.reading import ReadOptions
@@ -13,6 +14,9 @@ from v2s_plugin.planning.class_map import NO_MAP, read_class_map
 from v2s_plugin.planning.jobs import PlanOptions
 from v2s_plugin.planning.selection import Selection
 from v2s_plugin.scoring import ScoreOptions
+
+if TYPE_CHECKING:
+    from v2s_engine.guide import Guide
 
 
 def score_options(
@@ -30,6 +34,7 @@ def score_options(
     only: str | Iterable[str] = (),
     map: str | Path | None = None,
     search: str | Path | Iterable[str | Path] = (),
+    envelope_from: str | Path | None = None,
     lufs: float | None = None,
     duck: str | Iterable[str] = (),
     duck_by: float | None = None,
@@ -45,7 +50,7 @@ def score_options(
     """What a call says, as the main job takes it; the names are those of `v2s generate`.
 
     Where several values may be given, one alone may stand for a list of one. Raises `UsageError` for values that cannot
-    be, and for a map that cannot be read.
+    be, and for a map or a guide that cannot be read; `MediaError` for a guide that is not there or holds no sound.
     """
     return ScoreOptions(
         plan=PlanOptions(
@@ -60,6 +65,7 @@ def score_options(
             selection=Selection.parse([only] if isinstance(only, str) else only),
             class_map=NO_MAP if map is None else read_class_map(Path(map)),
             search=tuple(Path(folder) for folder in ([search] if isinstance(search, str | Path) else search)),
+            guide=None if envelope_from is None else _read_guide(Path(envelope_from)),
         ),
         output=None if output is None else Path(output),
         rate=int(rate),
@@ -77,6 +83,12 @@ def score_options(
         format=format,
         read=ReadOptions(edl_rate),
     )
+
+
+def _read_guide(path: Path) -> Guide:
+    from v2s_engine.guide import read_guide  # noqa: PLC0415  (NumPy and FFmpeg: only where there is a guide)
+
+    return read_guide(path)
 
 
 def _number(value: float | None) -> float | None:

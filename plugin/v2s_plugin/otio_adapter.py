@@ -30,6 +30,7 @@ KNOWN_KEYS = (
     "only",
     "map",
     "search",
+    "envelope_from",
     "lufs",
     "duck",
     "duck_by",
@@ -45,8 +46,8 @@ def hook_function(in_timeline: Any, argument_map: Any = None) -> Any:
     Keys of `argument_map["v2s"]`: `media_folder` (where the WAVs go; on a write also found beside the file written),
     `timeline_folder` (what relative media count from; by default the folder that holds `media_folder`), `bundle`,
     `device`, `rate`, `sound`, `sound_force`, `seed`, `takes`, `existing`, `covered`, `carry` (true or false), `only` (a
-    selector or a list of them), `map`, `search` (a folder or a list of them), `lufs`, `duck` (a track or a list of
-    them), `duck_by`, `pan`, `fade`, `tracks`, as the options of `v2s generate`.
+    selector or a list of them), `map`, `search` (a folder or a list of them), `envelope_from`, `lufs`,
+    `duck` (a track or a list of them), `duck_by`, `pan`, `fade`, `tracks`, as the options of `v2s generate`.
 
     Returns a scored copy. Raises `UsageError` for unknown keys or a wrong value, and as `score_timeline`.
     """

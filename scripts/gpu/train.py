@@ -1,11 +1,12 @@
 """Train on a machine with a GPU, in slices of a few minutes: the starter on recordings, or a preset on clips.
 
-    python scripts/gpu/train.py --sounds FOLDER --manifest CSV --out "$OUT" [--from RUN]
+    python scripts/gpu/train.py --sounds FOLDER --manifest CSV --synthetic 600 --out "$OUT" [--from RUN]
     python scripts/gpu/train.py --data INDEX --preset paper-sequence --weights FILE --out "$OUT" [--from RUN]
 
 Run from the repository's root of a machine with the packages of `v2s[train]`. Each call goes on from the folder that
-the call before left (--from), trains for the given minutes (less than 9 in all), and leaves checkpoint, log and
-previews in --out. Not yet run on a GPU.
+the call before left (--from), trains for the given minutes (less than 9 in all), and leaves checkpoint, log, palette
+and previews in --out. With --synthetic so many seconds per class are made there first, always the same; they are not
+left in --out. Not yet run on a GPU.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
+from v2s_engine.corpus.synthesis.collection import CollectionOptions, make_collection
 from v2s_engine.progress import Progress, ProgressEvent
 from v2s_engine.train.clip_session import ClipSessionOptions, run_clip_session
 from v2s_engine.train.clip_stream import ClipStreamOptions
@@ -37,7 +40,8 @@ def main() -> None:
         for result in run_clip_session(_clip_options(arguments), Progress(_say)):
             print(result)
     else:
-        print(run_session(_sound_options(arguments), Progress(_say)))
+        with tempfile.TemporaryDirectory() as folder:
+            print(run_session(_sound_options(arguments, Path(folder)), Progress(_say)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     material.add_argument("--sounds", type=Path)
     material.add_argument("--data", type=Path)
     parser.add_argument("--manifest", type=Path)
+    parser.add_argument("--synthetic", type=int, default=0, help="seconds of procedural sound per class")
     parser.add_argument("--preset", help="default: starter on sounds, paper-frame on clips")
     parser.add_argument("--weights", default="default")
     parser.add_argument("--motion-weights", default="")
@@ -68,14 +73,18 @@ def _training(arguments: argparse.Namespace, preset: str) -> TrainOptions:
     return TrainOptions(arguments.out, arguments.steps, optimiser, checkpoint_every=1000, keep=2, device=device)
 
 
-def _sound_options(arguments: argparse.Namespace) -> SessionOptions:
+def _sound_options(arguments: argparse.Namespace, folder: Path) -> SessionOptions:
     preset = arguments.preset or "starter"
+    if arguments.synthetic:
+        classes = tuple(arguments.classes)
+        make_collection(CollectionOptions(folder, classes, duration=arguments.synthetic), Progress(_say))
     return SessionOptions(
         sounds=arguments.sounds,
         training=_training(arguments, preset),
         stream=StreamOptions(rows=arguments.rows),
         classes=tuple(arguments.classes),
         manifest=arguments.manifest,
+        synthetic=folder if arguments.synthetic else None,
         preset=preset,
         origin=arguments.start_from,
         resume=arguments.run is not None,

@@ -264,6 +264,7 @@ def busy(tmp_path: Path) -> Path:
     for name in ("plain.mp4", "noted.mp4", "under.mp4", "over.mp4", "talk.mp4", "elsewhere/lost.mp4"):
         make_clip(folder / name, frames=50, width=64, height=64)
     (folder / "classes.csv").write_text("plain*,drum\n")
+    (folder / "guide.csv").write_text("time_s,loudness_dbfs\n0,-14\n")
     (folder / "events.edl").write_text(
         "TITLE: cut\n\n001  REEL V C 00:00:00:00 00:00:01:00 00:00:00:00 00:00:01:00\n* FROM CLIP NAME: plain.mp4\n"
     )
@@ -303,6 +304,7 @@ FLAGS: dict[str, tuple[list[str], list[str]]] = {
     "--only": (["--sound", "dog"], ["--only", "clip=noted"]),
     "--map": ([], ["--map", "classes.csv"]),
     "--search": ([], ["--search", "elsewhere"]),
+    "--envelope-from": ([], ["--envelope-from", "guide.csv"]),
     "--tracks": (["--sound", "drum"], ["--tracks", "single"]),
     "--lufs": ([], ["--lufs", "-40"]),
     "--duck": ([], ["--duck", "Music"]),

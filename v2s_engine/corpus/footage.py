@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from v2s_engine.audio import read_sound
 from v2s_engine.corpus.manifest import manifest_rows
-from v2s_engine.errors import MediaUnreadableError
+from v2s_engine.errors import MediaNotFoundError, MediaUnreadableError
 from v2s_engine.grid import SAMPLE_RATE, round_half_up
 
 COLUMNS = ("file", "has_video", "has_audio", "may_ship_trained", "split", "onsets_s", "licence", "attribution")
@@ -68,8 +68,8 @@ def read_sync_sound(path: Path, length: int) -> NDArray[np.float32]:
 
     Cut or filled up with silence. Raises the errors of `read_sound`.
     """
-    sound = read_sound(path, SAMPLE_RATE)
     late = round_half_up(_sound_delay(path) * SAMPLE_RATE)
+    sound = read_sound(path, SAMPLE_RATE, most=max(0, length - late))
     track = np.zeros(length, np.float32)
     begin, end = max(late, 0), min(late + len(sound), length)
     if begin < end:
@@ -79,8 +79,12 @@ def read_sync_sound(path: Path, length: int) -> NDArray[np.float32]:
 
 def _sound_delay(path: Path) -> Fraction:
     """Seconds from the start of a file's pictures to that of its sound; negative where the sound is first."""
+    if not path.exists():
+        raise MediaNotFoundError(f"no clip at {path}")
     try:
         with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
+            if not (container.streams.video and container.streams.audio):
+                raise MediaUnreadableError(f"{path} lacks pictures or sound; wanted a clip with both")
             starts = [
                 Fraction(stream.start_time or 0) * (stream.time_base or 0)
                 for stream in (container.streams.video[0], container.streams.audio[0])

@@ -37,7 +37,9 @@ LOWEST_DBFS = -60.0
 LONGEST_LAG = 32
 """Envelope steps (512 ms) that two curves are shifted against each other at most, either way."""
 
-_PICTURE_SIZE = 128
+MOTION_SIZE = 128
+"""Width and height of the pictures in which motion is measured."""
+
 _LEAST_STEPS = 8
 
 
@@ -77,9 +79,14 @@ def measure_movement(path: Path, length: int, begin: Fraction = Fraction(0)) -> 
     """The movement in a file's pictures during `length` samples from `begin` seconds on. Raises as `read_pictures`."""
     times = [begin + step / FRAME_RATE for step in range(steps_covering(length, FRAME_LENGTH))]
     meter = FlowMeter()
-    flows = (meter.step(each) for each in read_pictures(path, times, width=_PICTURE_SIZE, height=_PICTURE_SIZE))
-    curve = np.array([np.hypot(flow[..., 0], flow[..., 1]).mean() for flow in flows], np.float64)
+    pictures = read_pictures(path, times, width=MOTION_SIZE, height=MOTION_SIZE)
+    curve = np.array([motion_energy(meter.step(picture)) for picture in pictures], np.float64)
     return Movement(curve, max(1, round_half_up(SAMPLE_RATE / probe(path).rate)))
+
+
+def motion_energy(flow: NDArray[np.float32]) -> float:
+    """How much moves between two pictures: the mean length of the flow `[H, W, 2]`, in parts of the picture."""
+    return float(np.hypot(flow[..., 0], flow[..., 1]).mean())
 
 
 def av_align(peaks: NDArray[np.int64], onsets: NDArray[np.int64], window: int = WINDOW_LENGTH) -> float | None:

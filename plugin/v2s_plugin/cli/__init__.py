@@ -28,8 +28,10 @@ from v2s_engine import __version__
 from v2s_engine.errors import CancelledError, UsageError, V2SError
 from v2s_plugin.cli.answers import EXIT_CANCELLED, EXIT_FAILED, EXIT_WRONG_USE, answer_json, error_answer
 from v2s_plugin.cli.bundles import bundles_command
+from v2s_plugin.cli.corpus import corpus_app
 from v2s_plugin.cli.demo import demo_command
 from v2s_plugin.cli.doctor import doctor_command
+from v2s_plugin.cli.envelope import envelope_command
 from v2s_plugin.cli.evaluate import evaluate_command
 from v2s_plugin.cli.export import export_command
 from v2s_plugin.cli.generate import generate_command
@@ -56,12 +58,14 @@ app = typer.Typer(
 app.command("generate")(generate_command)
 app.command("plan")(plan_command)
 app.command("takes")(takes_command)
+app.command("envelope")(envelope_command)
 app.command("remove")(remove_command)
 app.command("bundles")(bundles_command)
 app.command("demo")(demo_command)
 app.command("worker")(worker_command)
 app.command("doctor")(doctor_command)
 app.add_typer(hosts_app, name="hosts")
+app.add_typer(corpus_app, name="corpus")
 app.command("train")(train_command)
 app.command("train-timing")(train_timing_command)
 app.command("train-visual")(train_visual_command)

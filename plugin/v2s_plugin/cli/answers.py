@@ -151,5 +151,5 @@ def score_answer(result: ScoreResult) -> dict[str, Any]:
 
 
 def exit_code(skips: Iterable[Skip]) -> int:
-    """0, or 3 where some clips were skipped."""
-    return EXIT_SOME_SKIPPED if any(True for _ in skips) else EXIT_DONE
+    """0, or 3 where some clips were skipped; those that the editor has disabled are not missed."""
+    return EXIT_SOME_SKIPPED if any(not skip.switched_off for skip in skips) else EXIT_DONE

@@ -10,7 +10,8 @@ import typer
 TimelineArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="TIMELINE", help="A timeline: .otio, .otioz, .otiod, .xml, .fcpxml, .aaf, .edl, .kdenlive, .xges."
+        metavar="TIMELINE",
+        help="A timeline: .otio, .otioz, .otiod, .xml, .fcpxml(d), .aaf, .edl, .kdenlive, .mlt, .xges.",
     ),
 ]
 OutputOption = Annotated[
@@ -20,7 +21,7 @@ FormatOption = Annotated[
     str | None,
     typer.Option(
         "--format",
-        metavar="otio|otioz|otiod|fcp_xml|aaf|mlt|xges|kdenlive",
+        metavar="otio|otioz|otiod|fcp_xml|fcpxml|aaf|mlt|xges|kdenlive",
         help="Type of the new timeline; by default that of the old one, else otio.",
         show_default=False,
     ),
@@ -84,6 +85,15 @@ SearchOption = Annotated[
 TracksOption = Annotated[
     str,
     typer.Option("--tracks", metavar="per-class|single", help="Tracks for each sound class, or the same for all."),
+]
+EnvelopeFromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--envelope-from",
+        metavar="FILE",
+        help="Follow this instead of the pictures: a recording of claps or hums over the timeline, or a .json or .csv.",
+        show_default=False,
+    ),
 ]
 PruneOption = Annotated[bool, typer.Option("--prune", help="Delete WAVs of ours that nothing uses any more.")]
 LufsOption = Annotated[

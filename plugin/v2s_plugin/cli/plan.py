@@ -10,6 +10,7 @@ from v2s_plugin.cli.options import (
     CarryOption,
     CoveredOption,
     EdlRateOption,
+    EnvelopeFromOption,
     ExistingOption,
     JsonOption,
     MapOption,
@@ -36,6 +37,7 @@ def plan_command(
     only: OnlyOption = None,
     class_map: MapOption = None,
     search: SearchOption = None,
+    envelope_from: EnvelopeFromOption = None,
     edl_rate: EdlRateOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -60,6 +62,7 @@ def plan_command(
         only=only or (),
         map=class_map,
         search=search or (),
+        envelope_from=envelope_from,
         edl_rate=edl_rate,
     )
     with open_timeline(timeline, options.read) as cut:

@@ -41,6 +41,16 @@ RecordedBundleOption = Annotated[
     ),
 ]
 
+RecordedGuideOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--envelope-from",
+        metavar="FILE",
+        help="Where the guide lies that timed the sounds, if not in its place.",
+        show_default=False,
+    ),
+]
+
 
 def takes_command(
     timeline: ScoredArgument,
@@ -51,6 +61,7 @@ def takes_command(
     bundle: RecordedBundleOption = None,
     device: DeviceOption = "auto",
     search: SearchOption = None,
+    envelope_from: RecordedGuideOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """List the takes of every sound, choose another, or make more.
@@ -69,8 +80,16 @@ def takes_command(
         answer = choose_in_file(timeline, choose, clips)
     elif add is not None:
         with watched_progress() as progress:
-            folders = tuple(search or ())
-            answer = add_in_file(timeline, add, clips, bundle=bundle, device=device, search=folders, progress=progress)
+            answer = add_in_file(
+                timeline,
+                add,
+                clips,
+                bundle=bundle,
+                device=device,
+                search=tuple(search or ()),
+                envelope_from=envelope_from,
+                progress=progress,
+            )
     else:
         answer = takes_of_file(timeline, clips)
     for warning in answer.warnings:

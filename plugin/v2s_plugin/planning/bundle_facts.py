@@ -14,6 +14,7 @@ class BundleFacts:
     sound_classes: tuple[str, ...]
     """The classes that it can sound like."""
     obeys_cues: bool = True
-    """Whether it can start a sound where a marker `v2s:cue` says; if not, clips with cues are skipped."""
+    """Whether it can be told when and how loud: by a marker `v2s:cue` (if not, clips with cues are skipped) and by a
+    guide."""
     crosses_cuts: bool = True
     """Whether one sound can go on over cuts."""

@@ -22,6 +22,7 @@ from v2s_plugin.timing.transitions import NO_HANDLES, Handles, handles_in_media
 from v2s_plugin.timing.warp import Warp
 
 if TYPE_CHECKING:
+    from v2s_engine.guide import Guide
     from v2s_engine.video import Pictures
 
 KEY_VERSION = 2
@@ -82,6 +83,8 @@ class ClipJob:
     """What the sound holds beyond the clip; its WAV begins so much before `timeline_start`."""
     part: ScenePart | None = None
     """Where its sound is one with those of the clips beside it; None: a sound of its own."""
+    guide: Guide | None = None
+    """What the sound follows instead of the pictures; None: the pictures."""
 
     @property
     def duration(self) -> Fraction:
@@ -127,11 +130,13 @@ def make_job(
     bundle_digest: str,
     seed: int,
     takes: int,
+    guide: Guide | None = None,
 ) -> ClipJob:
     """The job of one sound for a clip, or for the part of it that `wish` names.
 
     `seed` is the call's; the job's own depends on it and on the stretch of picture, not on the place. Media count by
-    their name: the same file in another folder, in a bundle or in other words of the timeline is the same.
+    their name: the same file in another folder, in a bundle or in other words of the timeline is the same. Of a guide
+    what it says under the sound counts, not its file.
     """
     part = wish.part or Span(Fraction(0), clip.span.duration)
     handles = _handles(clip, footage, part)
@@ -140,6 +145,7 @@ def make_job(
     warp = footage.warp.seen_from(part.start)
     source = {"start": str(warp.at(Fraction(0))), "sound": wish.sound_class, **_shown(footage, part)}
     times = _picture_times(footage, sound)
+    length = whole_samples(sound.duration) + 1
     number = int(digest_of({"seed": seed, "media": footage.media.name, **source})[:16], 16)
     decides = {
         **source,
@@ -150,6 +156,7 @@ def make_job(
         "scalar": str(footage.warp.speed),
         "seed": number,
         "cues": samples,
+        **({"envelope": guide.digest(clip.span.start + sound.start, length)} if guide else {}),
     }
     return ClipJob(
         key=digest_of(decides),
@@ -164,13 +171,14 @@ def make_job(
         timeline_end=clip.span.start + part.end,
         frame_rate=frame_rate_of(clip.clip),
         picture_times=times,
-        length=whole_samples(sound.duration) + 1,
+        length=length,
         sound_class=wish.sound_class,
         seed=number,
         takes=takes,
         cues=samples,
         subject=digest_of({"media": footage.media.name, **source}),
         handles=handles,
+        guide=guide,
     )
 
 

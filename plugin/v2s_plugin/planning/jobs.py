@@ -6,11 +6,11 @@ for job in plan(timeline, folder, options).jobs:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import opentimelineio as otio
 
@@ -31,7 +31,13 @@ from v2s_plugin.timing.placement import Obstacle, PlacedClip, place_clips
 from v2s_plugin.timing.rates import Span, exact_rate
 from v2s_plugin.timing.transitions import bad_transitions
 
+if TYPE_CHECKING:
+    from v2s_engine.guide import Guide
+
 MAX_TAKES = 99
+
+_NOTICED = Fraction(1, 10)
+"""Seconds by which a guide may be too short without a word: recordings end a little early."""
 
 Existing = Literal["skip", "add"]
 """What happens to clips whose own sound stands on the timeline."""
@@ -66,6 +72,8 @@ class PlanOptions:
     """Folders in which media are looked for that are not where the timeline says."""
     carry: bool = False
     """Whether clips that touch at a cut and have one sound class share one sound, which goes on over the cut."""
+    guide: Guide | None = None
+    """What says when and how loud instead of the pictures, from the timeline's start on."""
 
     def __post_init__(self) -> None:
         known = self.bundle.sound_classes
@@ -88,6 +96,11 @@ class PlanOptions:
                 "its clip; choose a bundle with frame or envelope conditioning (such as --bundle starter), or leave "
                 "--carry out"
             )
+        if self.guide is not None and not self.bundle.obeys_cues:
+            raise UsageError(
+                f"--envelope-from {self.guide.path.name} says when sounds start, and this bundle goes by the pictures "
+                "alone; choose a bundle with envelope conditioning (such as --bundle starter), or leave it out"
+            )
         if not 1 <= self.takes <= MAX_TAKES:
             raise UsageError(f"takes must lie between 1 and {MAX_TAKES}; got {self.takes}")
         self.selection.check_classes(known)
@@ -103,6 +116,8 @@ class Skip:
     reason: str
     advice: str
     """What the editor can do about it."""
+    switched_off: bool = False
+    """Whether the editor wants it so: it is disabled."""
 
     def __str__(self) -> str:
         return f"{self.label} ({self.where}): {self.reason}; {self.advice}"
@@ -148,12 +163,13 @@ def plan(timeline: Any, folder: Path, options: PlanOptions, *, probe: Probe | No
             continue
         for found in planner.jobs(shot):
             if isinstance(found, Obstacle):
-                skips.append(Skip(label_of(shot.clip), shot.clip.where, found.reason, found.advice))
+                why = (found.reason, found.advice, found.switched_off)
+                skips.append(Skip(label_of(shot.clip), shot.clip.where, *why))
             elif options.selection.sound_classes and found.sound_class not in options.selection.sound_classes:
                 left_out.append(found)
             else:
                 jobs.append(found)
-    warnings = options.class_map.unused([shot.names for shot in shots])
+    warnings = options.class_map.unused([shot.names for shot in shots]) + _guide_ends(options.guide, jobs)
     if options.carry:
         jobs = in_scenes(jobs)
     return Plan(tuple(jobs), tuple(skips), tuple(unselected), tuple(left_out), warnings, library.relinked)
@@ -237,6 +253,7 @@ class _Planner:
                 bundle_digest=self.options.bundle.digest,
                 seed=self.options.seed,
                 takes=self.options.takes,
+                guide=self.options.guide,
             )
 
 
@@ -250,6 +267,20 @@ def _bad_transitions(timeline: Any) -> Iterator[Skip]:
                     "its length is no time, so the sounds beside it end at the cut",
                     "make the transition again and export again",
                 )
+
+
+def _guide_ends(guide: Guide | None, jobs: Sequence[ClipJob]) -> tuple[str, ...]:
+    """What to warn of where a guide is over before the sounds that are to follow it."""
+    beyond = [job for job in jobs if guide is not None and job.sound_end > guide.duration + _NOTICED]
+    if guide is None or not beyond:
+        return ()
+    first = min(beyond, key=lambda job: job.sound_end)
+    which = f"{len(beyond)} of {len(jobs)} sounds" if len(jobs) > 1 else "the sound"
+    return (
+        f"the guide {guide.path.name} ends at {float(guide.duration):.3f} s of the timeline, and {which} "
+        f"{'goes' if len(beyond) == 1 else 'go'} on after that in silence, the first being {first.label} "
+        f"({first.where})",
+    )
 
 
 def _too_short(duration: Fraction, frame_rate: float) -> Obstacle | None:

@@ -65,16 +65,18 @@ def request_for(scene: Sequence[ClipJob], takes: tuple[int, ...]) -> SoundReques
     first, start = scene[0], scene[0].sound_start
     duration = scene[-1].sound_end - start
     seen = _seen(scene, duration) if len(scene) > 1 else [(first, first.picture_times)]
+    length = whole_samples(duration) + 1
     return SoundRequest(
         media=first.media,
         picture_times=seen[0][1],
-        length=whole_samples(duration) + 1,
+        length=length,
         sound_class=first.sound_class,
         seed=first.seed,
         takes=takes,
         cues=tuple(round_half_up((job.sound_start - start) * SAMPLE_RATE) + cue for job in scene for cue in job.cues),
         label=first.label if len(scene) == 1 else f"{first.label} to {scene[-1].label}",
         after_cuts=tuple(PictureRun(job.media, times) for job, times in seen[1:]),
+        envelope=first.guide.part(start, length) if first.guide else None,
     )
 
 

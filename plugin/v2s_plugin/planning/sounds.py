@@ -98,7 +98,7 @@ class SoundChoice:
             return Obstacle(f"{self.class_map.place_of(row)} says not to sound it", "change that row to sound it")
         return Obstacle(
             "nothing says what it should sound like",
-            f"give --sound CLASS for all such clips, or put a marker v2s:sound=CLASS on it; "
+            f"give --sound CLASS (in a panel, its field) for all such clips, or put a marker v2s:sound=CLASS on it; "
             f"classes: {', '.join(self.known)}",
         )
 

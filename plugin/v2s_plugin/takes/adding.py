@@ -22,6 +22,7 @@ from v2s_plugin.sounding.making import MakeSource, make_missing
 from v2s_plugin.sounding.sound_files import RATES, SoundFolder
 from v2s_plugin.sounding.take_file import TakeFile, hang_takes, takes_of, usual_device
 from v2s_plugin.takes.listing import ListedSound, list_sounds
+from v2s_plugin.takes.recorded_guides import read_guides
 from v2s_plugin.takes.recorded_jobs import RecordedScene, recorded_scenes
 
 
@@ -72,16 +73,18 @@ def add_takes(
     media: Path,
     progress: Progress,
     search: tuple[Path, ...] = (),
+    envelope_from: Path | None = None,
     probe: Probe | None = None,
 ) -> int:
     """Make `count` more takes of each of these sounds and hang them on their clips; the choice stays.
 
     Sounds that are one with these over cuts get them too: alone, a take of one would not join the others'.
 
-    `folder` is where the timeline lies, `media` where new WAVs go. Returns how many takes were made.
+    `folder` is where the timeline lies, `media` where new WAVs go, `envelope_from` where the guide that
+    timed the sounds lies now, if not in its place. Returns how many takes were made.
 
-    Raises `UsageError`, `BundleError` (another bundle), `TimelineError` (the pictures of a sound have changed, or one
-    cannot be made), and what `make_source` raises.
+    Raises `UsageError`, `BundleError` (another bundle), `TimelineError` (the pictures or the guide of a sound have
+    changed, or one cannot be made), and what `make_source` raises.
     """
     check_bundle(bundle, sounds)
     if count < 1:
@@ -90,6 +93,7 @@ def add_takes(
         sounds,
         list_sounds(timeline),
         bundle,
+        read_guides(sounds, folder, envelope_from),
         lambda ways: plan(timeline, folder, replace(ways, search=search), probe=probe).jobs,
     )
     more = [_more(scene, count) for scene in scenes]

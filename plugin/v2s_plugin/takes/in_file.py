@@ -61,13 +61,15 @@ def add_in_file(
     bundle: str | None = None,
     device: str = "auto",
     search: tuple[Path, ...] = (),
+    envelope_from: Path | None = None,
     progress: Progress | None = None,
     open_bundle: OpenBundle | None = None,
     probe: Probe | None = None,
 ) -> TakesAnswer:
     """Make `count` more takes of every sound that `clips` means (none named: of all) and write the file.
 
-    `bundle` says where the bundle that made them lies, if not under its recorded name. Raises as `add_takes`.
+    `bundle` says where the bundle that made them lies, if not under its recorded name, and
+    `envelope_from` the guide, if not in its recorded place. Raises as `add_takes`.
     """
     progress = progress or Progress()
     open_with = open_bundle or partial(engine.ready_bundle, device=device)
@@ -84,6 +86,7 @@ def add_in_file(
             media=media,
             progress=progress,
             search=search,
+            envelope_from=envelope_from,
             probe=probe,
         )
         progress.check()

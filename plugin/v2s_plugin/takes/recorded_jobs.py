@@ -18,6 +18,7 @@ from v2s_plugin.planning.clip_job import ClipJob
 from v2s_plugin.planning.jobs import PlanOptions
 from v2s_plugin.planning.scenes import in_scenes
 from v2s_plugin.takes.listing import ListedSound
+from v2s_plugin.takes.recorded_guides import RecordedGuides
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def recorded_scenes(
     chosen: Sequence[ListedSound],
     listed: Sequence[ListedSound],
     bundle: BundleFacts,
+    guides: RecordedGuides,
     planned: Callable[[PlanOptions], Sequence[ClipJob]],
 ) -> list[RecordedScene]:
     """The job of each chosen sound, with those whose sound is one with it, and all their sounds among those `listed`.
@@ -44,7 +46,7 @@ def recorded_scenes(
     shared = {name for sound in chosen if (name := _scene_name(sound))}
     mates = [sound for sound in listed if _scene_name(sound) in shared]
     known: dict[str, list[ClipJob]] = {}
-    for options in _ways(chosen, bundle):
+    for options in _ways(chosen, bundle, guides):
         if all(_key_alone(sound) in known for sound in (*chosen, *mates)):
             break
         for job in planned(options):
@@ -103,10 +105,12 @@ def _distance(job: ClipJob, sound: ListedSound) -> Fraction:
     return abs(job.timeline_start - recorded.start) if recorded else Fraction(0)
 
 
-def _ways(sounds: Sequence[ListedSound], bundle: BundleFacts) -> Iterator[PlanOptions]:
+def _ways(sounds: Sequence[ListedSound], bundle: BundleFacts, guides: RecordedGuides) -> Iterator[PlanOptions]:
     """How the timeline may have been planned so that these sounds came of it: each way gives other keys."""
-    facts = [(sound.sound_class, text_of(facts_of(sound.standing.clip), "call_seed")) for sound in sounds]
-    for sound_class, seed in dict.fromkeys(facts):
+    facts = [
+        (sound.sound_class, text_of(facts_of(sound.standing.clip), "call_seed"), guides.of(sound)) for sound in sounds
+    ]
+    for sound_class, seed, guide in dict.fromkeys(facts):
         if not seed.isdecimal() or int(seed) >= 2**64 or sound_class not in bundle.sound_classes:
             continue
         for covered, forced in product(("skip", "add"), (False, True)):
@@ -117,4 +121,5 @@ def _ways(sounds: Sequence[ListedSound], bundle: BundleFacts) -> Iterator[PlanOp
                 seed=int(seed),
                 existing="add",
                 covered=covered,
+                guide=guide,
             )

@@ -39,6 +39,8 @@ class Obstacle:
 
     reason: str
     advice: str
+    switched_off: bool = False
+    """Whether the editor wants it so: it is disabled."""
 
     @classmethod
     def of_error(cls, error: Exception) -> Obstacle:
@@ -231,7 +233,9 @@ def _inside(nest: Any, frame: _Frame, slot: _Slot, what: str) -> _Frame:
 
 
 def _obstacle_of(nest: Any, what: str) -> Obstacle | None:
-    return None if nest.enabled else Obstacle(f"its {what} is disabled", f"enable the {what} to sound it")
+    if nest.enabled:
+        return None
+    return Obstacle(f"its {what} is disabled", f"enable the {what} to sound it", switched_off=True)
 
 
 def _placed(clip: Any, frame: _Frame, slot: _Slot) -> PlacedClip:
@@ -247,7 +251,7 @@ def _placed(clip: Any, frame: _Frame, slot: _Slot) -> PlacedClip:
     whole = frame.on_timeline(Span(slot.start, slot.start + slot.length))
     span = whole if frame.window is None else whole.overlap(frame.window) or Span(whole.start, whole.start)
     if not clip.enabled:
-        obstacle = obstacle or Obstacle("it is disabled", "enable the clip to sound it")
+        obstacle = obstacle or Obstacle("it is disabled", "enable the clip to sound it", switched_off=True)
     elif slot.length and not span.duration:
         obstacle = obstacle or Obstacle("the sequence around it does not show it", "nothing to do")
     return PlacedClip(

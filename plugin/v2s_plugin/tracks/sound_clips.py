@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
 from v2s_engine import __version__
-from v2s_plugin.media.urls import UrlStyle
+from v2s_plugin.media.urls import UrlStyle, url_like
 from v2s_plugin.ours import facts_of, take_facts_of, text_of
 from v2s_plugin.planning.bundle_facts import BundleFacts
 from v2s_plugin.planning.clip_job import ClipJob, digest_of
@@ -24,6 +24,9 @@ from v2s_plugin.sounding.take_file import (
 )
 from v2s_plugin.timing.rates import rational_time
 from v2s_plugin.tracks.edits import SoundPlace, place_facts, place_of
+
+if TYPE_CHECKING:
+    from v2s_engine.guide import Guide
 
 
 @dataclass(frozen=True)
@@ -111,5 +114,16 @@ def _facts(sound: ScoredJob, style: ClipStyle, twin: int) -> dict[str, Any]:
         "placed": place_facts(place_of(job)),
         "twin": twin,
         **({"scene": {"name": job.part.scene, "count": job.part.count, "alone": job.part.alone}} if job.part else {}),
+        **({"guide": _guide_facts(job.guide, style)} if job.guide else {}),
         "takes": {reference_key(take.take): take_facts(take) for take in sound.takes},
     }
+
+
+def _guide_facts(guide: Guide, style: ClipStyle) -> dict[str, str]:
+    """Where a guide lies and what is in it, so that more takes can follow it.
+
+    Relative where it lies below the timeline, so that a project may move as a whole.
+    """
+    folder = style.folder.absolute()
+    inside = guide.path.is_relative_to(folder)
+    return {"url": url_like("relative" if inside else "plain", guide.path, folder), "sha256": guide.sha256}
