@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from v2s_engine.audio import CodeDecoder
 from v2s_engine.envelope import measure_envelope
 from v2s_engine.errors import UsageError
+from v2s_engine.grid import ENVELOPE_LENGTH, steps_covering
 from v2s_engine.model.conditioning import envelope_conditioning
 from v2s_engine.options import ModelConfig
 from v2s_engine.timbre.filters import TimbreFilter, whiten
@@ -33,14 +34,50 @@ class Heard(NamedTuple):
     """`[ceil(L / 256), C]`."""
 
 
+class Playable(NamedTuple):
+    """A recording made ready, so that stretches of it can be learned from at any gain."""
+
+    samples: NDArray[np.float32]
+    """`[L]`."""
+    target: NDArray[np.float32]
+    """`[L]`: what the network is to make, see `Heard`; not limited to 1."""
+    timbre: Timbre | None
+    """For source-filter models."""
+
+    def stretch(self, first: int, length: int, *, lead: int, total: int, gain: float) -> Playable:
+        """`length` samples from `first` on, at a gain, after `lead` samples of silence, `total` samples in all.
+
+        `first`, `lead` and `total` are multiples of 256.
+        """
+        samples, target = np.zeros(total, np.float32), np.zeros(total, np.float32)
+        length = min(length, total - lead)
+        for whole, part in ((self.samples, samples), (self.target, target)):
+            part[lead : lead + length] = np.float32(gain) * whole[first : first + length]
+        if self.timbre is None:
+            return Playable(samples, target, None)
+        before, steps = lead // ENVELOPE_LENGTH, steps_covering(length, ENVELOPE_LENGTH)
+        begin = first // ENVELOPE_LENGTH
+        after = total // ENVELOPE_LENGTH - before - steps
+        here = self.timbre[begin : begin + steps]
+        return Playable(samples, target, Timbre.join([Timbre.neutral(before), here, Timbre.neutral(after)]))
+
+    def heard(self, class_index: int, config: ModelConfig) -> Heard:
+        """What there is to learn in all of it."""
+        told = envelope_conditioning(measure_envelope(self.samples), class_index, config, self.timbre)
+        return Heard(np.clip(self.target, -1.0, 1.0), told)
+
+
+def playable(samples: NDArray[np.float32], config: ModelConfig) -> Playable:
+    """Samples `[L]` at 16 kHz made ready for a model with the conditioning `envelope`."""
+    if not config.source_filter:
+        return Playable(samples, samples, None)
+    timbre = measure_timbre(samples)
+    return Playable(samples, np.float32(EXCITATION_SCALE) * whiten(samples, timbre), timbre)
+
+
 def hear(samples: NDArray[np.float32], class_index: int, config: ModelConfig) -> Heard:
     """What there is to learn in samples `[L]` at 16 kHz, for a model with the conditioning `envelope`."""
-    envelope = measure_envelope(samples)
-    if not config.source_filter:
-        return Heard(samples, envelope_conditioning(envelope, class_index, config))
-    timbre = measure_timbre(samples)
-    excitation = np.clip(EXCITATION_SCALE * whiten(samples, timbre), -1.0, 1.0)
-    return Heard(excitation, envelope_conditioning(envelope, class_index, config, timbre))
+    return playable(samples, config).heard(class_index, config)
 
 
 class SoundDecoder:

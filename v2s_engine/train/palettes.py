@@ -16,7 +16,7 @@ from v2s_engine.timbre.palette import Exemplars, Palette, write_palette
 
 Samples = NDArray[np.float32]
 
-ENOUGH_LENGTH = 45 * SAMPLE_RATE
+ENOUGH_LENGTH = 25 * SAMPLE_RATE
 """Samples of recordings from which on a class needs no synthetic sounds in its palette."""
 
 MOST_LENGTH = 180 * SAMPLE_RATE

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from v2s_engine.audio import encode_codes, resample
 from v2s_engine.corpus.recordings import AUDIBLE_DBFS, Recording
 from v2s_engine.envelope import measure_envelope
-from v2s_engine.grid import SAMPLE_RATE
-from v2s_engine.model.hearing import hear
+from v2s_engine.grid import ENVELOPE_LENGTH, SAMPLE_RATE, steps_covering
+from v2s_engine.model.hearing import Playable, playable
 from v2s_engine.options import SILENCE_CODE, ModelConfig
 from v2s_engine.train.chunks import Chunk, StreamPrint, StreamState, stream_print
 from v2s_engine.train.disturbance import disturbed
@@ -79,16 +79,12 @@ class ExcerptStream:
         self.fingerprint: StreamPrint = stream_print(
             options, [(each.material.file, each.material.sound_class, each.material.sha256) for each in recordings]
         )
-        self._sounds: list[list[list[NDArray[np.float32]]]] = []  # [class][recording][speed]
+        self._sounds: list[list[NDArray[np.float32]]] = []  # [class][recording]
+        self._ready: dict[tuple[int, int, int], Playable] = {}  # by class, recording and speed, as they are used
         self._weights: list[NDArray[np.float64]] = []
         for name in config.sound_classes:
             of_class = [each for each in recordings if each.material.sound_class == name]
-            self._sounds.append(
-                [
-                    [resample(each.samples, round(SAMPLE_RATE * speed), SAMPLE_RATE) for speed in options.speeds]
-                    for each in of_class
-                ]
-            )
+            self._sounds.append([each.samples for each in of_class])
             audible = np.array([_audible_steps(each.samples) for each in of_class], np.float64)
             self._weights.append(np.sqrt(audible) / np.sqrt(audible).sum())
         self.rows = range(options.rows) if rows is None else rows
@@ -130,27 +126,40 @@ class ExcerptStream:
             self._chunks[row] += 1
         return Chunk(codes, targets, conditioning, reset, np.ones(targets.shape, np.bool_))
 
+    def _playable(self, class_index: int, recording: int, speed: int) -> Playable:
+        """A recording heard at one of the speeds."""
+        place = (class_index, recording, speed)
+        if place not in self._ready:
+            rate = round(SAMPLE_RATE * self._options.speeds[speed])
+            samples = resample(self._sounds[class_index][recording], rate, SAMPLE_RATE)
+            self._ready[place] = playable(samples, self._config)
+        return self._ready[place]
+
     def _draw(self, row: int, number: int) -> _Excerpt:
-        """Excerpt `number` of `row`: silence, a stretch of a recording at a random gain, silence to a whole chunk."""
+        """Excerpt `number` of `row`: silence, a stretch of a recording at a random gain, silence to a whole chunk.
+
+        Stretches begin at whole envelope steps of the recording, so that it is made ready once (`Playable`).
+        """
         options = self._options
         rng = np.random.default_rng((options.seed, row, number))
         class_index = int(rng.integers(len(self._sounds)))
         recording = int(rng.choice(len(self._weights[class_index]), p=self._weights[class_index]))
-        speeds = self._sounds[class_index][recording]
-        samples = speeds[int(rng.integers(len(speeds)))]
-        lead = int(rng.integers(0, min(4_000, options.excerpt_length // 2))) if rng.random() < 0.5 else 0
-        room = options.excerpt_length - lead
-        start = int(rng.integers(0, len(samples) - room + 1)) if len(samples) > room else 0
-        stretch = samples[start : start + room]
+        speed = int(rng.integers(len(options.speeds)))
+        sound = self._playable(class_index, recording, speed)
+        step, chunk, have = ENVELOPE_LENGTH, options.chunk_length, len(sound.samples)
+        most = options.excerpt_length // chunk * chunk
+        lead = step * int(rng.integers(0, max(1, min(16, most // 2 // step)))) if rng.random() < 0.5 else 0
+        room = most - lead
+        first = step * int(rng.integers(0, (have - room) // step + 1)) if have > room else 0
+        length = min(room, have - first)
+        tail = int(rng.integers(0, 6_000)) if have <= room else 0
         gain = 10 ** (rng.uniform(*options.gain_range) / 20)
-        gain = min(gain, 0.98 / max(float(np.max(np.abs(stretch))), 1e-6))
-        tail = int(rng.integers(0, 6_000)) if len(samples) <= room else 0
-        length = -(-(lead + len(stretch) + tail) // options.chunk_length) * options.chunk_length
-        length = min(length, options.excerpt_length // options.chunk_length * options.chunk_length)
-        sound = np.zeros(length, np.float32)
-        sound[lead : lead + len(stretch)] = (gain * stretch)[: length - lead]
+        gain = min(gain, 0.98 / max(float(np.max(np.abs(sound.samples[first : first + length]))), 1e-6))
+        total = min(steps_covering(lead + length + tail, chunk) * chunk, most)
+        target, conditioning = sound.stretch(first, length, lead=lead, total=total, gain=gain).heard(
+            class_index, self._config
+        )
         history = np.full(self._config.history_length, SILENCE_CODE, np.uint8)
-        target, conditioning = hear(sound, class_index, self._config)
         seen = disturbed(
             target,
             rng,

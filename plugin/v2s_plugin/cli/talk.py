@@ -26,8 +26,10 @@ STAGES = {
     "listen": "listening to clips to learn from",
     "look": "looking at clips to learn from",
     "synthesise": "making sounds to learn from",
+    "read": "reading the recordings",
     "start": "taking over weights",
     "train": "training",
+    "measure": "making and measuring the bundle",
 }
 """What the stages of the work are called on the screen."""
 
