@@ -24,6 +24,7 @@ import opentimelineio as otio
 from v2s_engine.errors import OutputError, UsageError, V2SError
 from v2s_plugin.formats.bundle import CONTENT, MEDIA, folder_content, lay_out, pack, unpacked
 from v2s_plugin.formats.bundle_media import gather
+from v2s_plugin.formats.fcpxml_document import FOLDER_SUFFIX, INFO
 from v2s_plugin.formats.native import write_native
 from v2s_plugin.formats.reading import NOTHING_MORE, ReadOptions, read_any
 from v2s_plugin.formats.timeline_format import FORMATS, TimelineFormat, format_named, format_of
@@ -98,7 +99,7 @@ class Destination:
 
     def check(self) -> None:
         """Raise `OutputError` where the file cannot be written: it exists, or its folder does not."""
-        if self.path.is_dir() and not (self.format.name == "otiod" and (self.path / CONTENT).is_file()):
+        if self.path.is_dir() and not (self._is_folder and (self.path / self._content).is_file()):
             raise OutputError(f"{self.path} is a folder; choose another name with -o")
         if self.path.exists() and not (self.force or self.in_place):
             raise OutputError(f"{self.path} exists already; --force replaces it, -o chooses another name")
@@ -107,7 +108,8 @@ class Destination:
 
     def rehearse(self, timeline: Any, folder: Path) -> None:
         """Raise `OutputError` where a timeline, which lies in `folder` and is not scored yet, cannot be written."""
-        rehearse(timeline, self.format, folder=folder, source=self._kindred_source())
+        name = self._content if self._is_folder else f"cut{self.format.suffixes[0]}"
+        rehearse(timeline, self.format, name=name, folder=folder, source=self._kindred_source())
 
     @contextlib.contextmanager
     def sound_folder(self) -> Iterator[Path]:
@@ -169,7 +171,7 @@ class Destination:
                 with open_timeline(self.source) as opened:
                     return self._write_bundle(timeline, opened, sounds, earlier)
             return self._write_bundle(timeline, cut, sounds, earlier)
-        with whole_file(self.path) as draft:
+        with self._whole_document() as draft:
             warnings = write_any(
                 timeline,
                 draft,
@@ -178,11 +180,31 @@ class Destination:
                 media_folder=self.source.absolute().parent,
                 source=self._kindred_source(),
             )
-            self._keep_backup()
         if not self.format.holds_facts and sounds is not None:
             with whole_file(companion_of(self.path)) as draft:
                 write_native(timeline, draft)
         return warnings
+
+    @property
+    def _is_folder(self) -> bool:
+        return self.format.name == "otiod" or self.path.suffix.lower() == FOLDER_SUFFIX
+
+    @property
+    def _content(self) -> str:
+        return CONTENT if self.format.name == "otiod" else INFO
+
+    @contextlib.contextmanager
+    def _whole_document(self) -> Iterator[Path]:
+        """Where to write the document to: a file, or the one in a folder of Final Cut Pro's beside all else of it."""
+        if self._is_folder:
+            with whole_folder(self.path, keep=self._backup() if self.in_place else None) as folder:
+                if self.source.is_dir():
+                    shutil.copytree(self.source, folder, dirs_exist_ok=True)
+                yield folder / self._content
+        else:
+            with whole_file(self.path) as draft:
+                yield draft
+                self._keep_backup()
 
     def _write_bundle(
         self, timeline: Any, cut: OpenTimeline, sounds: Path | None, earlier: OpenTimeline | None

@@ -33,10 +33,10 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read_timeline(tmp_path / f"{'x' * 300}.otio")
 
 
-@pytest.mark.parametrize("name", ["cut.prproj", "cut.mlt", "cut"])
+@pytest.mark.parametrize("name", ["cut.prproj", "cut.mp4", "cut"])
 def test_an_unknown_file_type_is_refused_with_those_that_are_known(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("x")
-    with pytest.raises(UsageError, match=r"reads? .*\.otio, \.otioz, .*\.xges: export|only \.otio, .*\.xges; export"):
+    with pytest.raises(UsageError, match=r"reads \.otio, \.otioz, .*\.xges: export"):
         read_timeline(tmp_path / name)
 
 
@@ -159,7 +159,7 @@ def test_what_cannot_be_written_to_is_said_before_any_work(tmp_path: Path) -> No
     (tmp_path / "dir.otio").mkdir()
     with pytest.raises(OutputError, match="is a folder"):
         to(source, tmp_path / "dir.otio", force=True)
-    with pytest.raises(UsageError, match=r"out\.txt is a \.txt file; V2S writes \.otio, .*\.xml, \.aaf, .*\.mlt, \.xges"):
+    with pytest.raises(UsageError, match=r"out\.txt is a \.txt file; V2S writes \.otio, .*\.fcpxml, .*\.mlt, \.xges"):
         to(source, tmp_path / "out.txt")
     with pytest.raises(OutputError, match="File name too long"):
         to(source, tmp_path / f"{'x' * 300}.otio")

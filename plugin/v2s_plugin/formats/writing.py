@@ -10,6 +10,7 @@ from v2s_engine.errors import OutputError, TimelineError, V2SError
 from v2s_plugin.formats.aaf import write_aaf
 from v2s_plugin.formats.adapters import has_adapter, load_adapter
 from v2s_plugin.formats.fcp_xml import write_fcp_xml
+from v2s_plugin.formats.fcpxml import write_fcpxml
 from v2s_plugin.formats.kdenlive import write_kdenlive
 from v2s_plugin.formats.losses import losses
 from v2s_plugin.formats.mlt import write_mlt
@@ -25,12 +26,15 @@ def require_adapter(kind: TimelineFormat) -> None:
         load_adapter(kind.name, kind.title)
 
 
-def rehearse(timeline: Any, kind: TimelineFormat, *, folder: Path, source: Path | None) -> None:
-    """Raise what `write_any` would raise for a timeline that is not scored yet, so that no sound is made in vain."""
+def rehearse(timeline: Any, kind: TimelineFormat, *, name: str, folder: Path, source: Path | None) -> None:
+    """Raise what `write_any` would raise for a timeline that is not scored yet, so that no sound is made in vain.
+
+    `name` is that of the file.
+    """
     if kind.is_native or kind.name == "aaf":  # of an AAF nothing would be there to be written
         return
     with tempfile.TemporaryDirectory(prefix="v2s-rehearsal-") as scratch:
-        draft = Path(scratch) / f"cut{kind.suffixes[0]}"
+        draft = Path(scratch) / name
         write_any(timeline, draft, kind, folder=folder, media_folder=folder, source=source)
 
 
@@ -50,10 +54,9 @@ def write_any(
         if into := _INTO_DOCUMENTS.get(kind.name):
             said = into(timeline, draft, folder=folder, media_folder=media_folder, source=source)
         else:
-            write = {"aaf": write_aaf, "mlt": write_mlt, "xges": write_xges}[kind.name]
+            write = {"aaf": write_aaf, "xges": write_xges}[kind.name]
             said = write(timeline, draft, folder=folder, media_folder=media_folder)
-        if kind.reads:
-            read_any(draft, kind, NOTHING_MORE)  # what cannot be read again is not written
+        read_any(draft, kind, NOTHING_MORE)  # what cannot be read again is not written
     except TimelineError as error:
         raise OutputError(
             f"this timeline comes out as {kind.title} that cannot be read again ({one_line(error)}); "
@@ -70,5 +73,5 @@ def write_any(
     return (*losses(timeline, kind, ours_only=stays), *said)
 
 
-_INTO_DOCUMENTS = {"fcp_xml": write_fcp_xml, "kdenlive": write_kdenlive}
+_INTO_DOCUMENTS = {"fcp_xml": write_fcp_xml, "fcpxml": write_fcpxml, "kdenlive": write_kdenlive, "mlt": write_mlt}
 """Those that put our tracks into the document that the timeline was read from."""
