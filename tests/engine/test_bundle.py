@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from v2s_engine.bundle import Bundle, bundle_files, known_bundles, load_bundle
+from v2s_engine.bundle import PALETTE, Bundle, bundle_files, known_bundles, load_bundle
 from v2s_engine.digest import file_digest
 from v2s_engine.errors import BundleDamagedError, BundleNotFoundError
 from v2s_engine.options import ConditioningName, ModelConfig
+from v2s_engine.timbre.palette import read_palette
 
 FILES = bundle_files(ModelConfig(("dog",)))
 
@@ -96,8 +97,11 @@ def test_every_known_bundle_loads() -> None:
 
 def test_the_starter_is_small_and_says_what_it_is_made_of() -> None:
     bundle = load_bundle("starter")
-    assert sum(path.stat().st_size for path in bundle.path.iterdir()) <= 12_000_000
-    assert {"dog", "drum"} <= set(bundle.sound_classes)
+    assert sum(path.stat().st_size for path in bundle.path.iterdir()) <= 16_000_000
+    assert set(bundle.sound_classes) == {
+        *("baby_crying", "chainsaw", "dog", "drum", "fireworks", "helicopter", "printer", "rail_transport"),
+        *("snoring", "water_flowing"),
+    }
     material = bundle.description["material"]
     assert {each["sound_class"] for each in material} == set(bundle.sound_classes)
     assert all(each["licence"] and each["attribution"] and each["sha256"] for each in material)
@@ -112,6 +116,7 @@ def test_the_starter_is_what_it_was() -> None:
     assert bundle.config.conditioning == "envelope"
     assert bundle.obeys_cues
     assert bundle.state_path is None
+    assert set(read_palette(bundle.path / PALETTE, bundle.sound_classes).classes) == set(bundle.sound_classes)
 
 
 @pytest.mark.parametrize(("conditioning", "count"), [("frame", 3), ("sequence", 4), ("flow", 4)])

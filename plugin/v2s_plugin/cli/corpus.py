@@ -37,7 +37,9 @@ def sounds_command(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> int:
-    """Make sounds of a class from random numbers, in files that `v2s train --sounds DIR` learns from.
+    """Make sounds of a class from random numbers.
+
+    In files that `v2s train --sounds DIR` or `--synthetic DIR` learns from.
 
     Goes on where a stopped run stands in the folder; a longer --duration adds to it.
     """

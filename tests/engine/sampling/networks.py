@@ -30,6 +30,7 @@ SIZES = {
         mid_unit=4,
         window=16,
         embedding_size=24,
+        source_filter=True,
     ),
     "long-units": ModelConfig(
         ("dog", "drum"), hidden_size=96, mlp_size=32, coarse_unit=64, mid_unit=16, window=2, embedding_size=8
