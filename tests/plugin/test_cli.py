@@ -183,6 +183,33 @@ def test_in_place_and_remove_bring_back_the_timeline(cut: Path, capsys: pytest.C
     assert load(cut).to_json_string() == before.to_json_string()
 
 
+def test_remove_leaves_a_timeline_without_our_sounds_as_it_is(cut: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = cut.read_bytes()
+    assert run("remove", cut) == 0
+    assert capsys.readouterr() == (f"{cut}\n", "nothing of V2S is on it; it stays as it is\n")
+    assert run("remove", cut, "--in-place", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["output"], answer["tracks_removed"]) == (str(cut), 0)
+    assert cut.read_bytes() == before
+    assert not list(cut.parent.glob("*_unscored*")) + list(cut.parent.glob("*.bak"))
+    assert run("remove", cut, "-o", cut.parent / "asked.otio") == 0  # who names a file gets it
+    assert load(cut.parent / "asked.otio").to_json_string() == load(cut).to_json_string()
+
+
+def test_clips_that_the_editor_disabled_are_listed_and_not_missed(
+    cut: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    off = clip("off", "a.mp4", source=span(0, 24, 24), enabled=False)
+    loud = clip("loud", "a.mp4", source=span(12, 24, 24), notes=["v2s:sound=drum"])
+    hidden = track(clip("hidden", "a.mp4", source=span(0, 24, 24)), name="V2", enabled=False)
+    save(timeline(track(off, loud), hidden), cut)
+    for command in ("plan", "generate"):
+        assert run(command, cut) == 0
+        said = "".join(capsys.readouterr())
+        assert "it is disabled; enable the clip to sound it" in said
+        assert "its track is disabled; enable the track to sound it" in said
+
+
 def test_clips_skipped_for_one_reason_are_one_line(cut: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mute = [clip(f"c{number}", "a.mp4", source=span(0, 24, 24)) for number in range(6)]
     loud = clip("loud", "a.mp4", source=span(12, 24, 24), notes=["v2s:sound=drum"])

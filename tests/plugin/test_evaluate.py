@@ -66,6 +66,18 @@ def test_half_a_question_is_wrong_use(wrong: list[str], capsys: pytest.CaptureFi
     assert "--data" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("missing", ["--sounds", "--manifest", "--output"])
+def test_judging_wants_recordings_and_a_place_for_tables(
+    missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {"--sounds": "a", "--manifest": "b", "--output": str(tmp_path / "out"), "--data": "c"}
+    given = [name for name in places if name not in (missing, "--data" if missing != "--sounds" else "")]
+    told = [word for name in given for word in (name, places[name])]
+    assert main(["evaluate", "--judge", "judge.pt", *told]) == 2
+    assert missing in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -27,7 +27,6 @@ from tests.plugin.cuts import (
 )
 from tests.plugin.scored_cuts import (
     our_track,
-    pictures,
     placed_on,
     placed_sounds,
     scored_cut,
@@ -194,31 +193,6 @@ def test_pictures_come_through_fcp_xml_with_their_media_and_trims(tmp_path: Path
     assert found.global_start_time.value == hour
 
 
-TIME_REMAP = """<filter><effect><name>Time Remap</name><effectid>timeremap</effectid>
-<parameter><parameterid>speed</parameterid><value>50</value></parameter></effect></filter></clipitem>"""
-
-
-def test_a_clip_that_fcp_xml_retimes_is_skipped_and_not_sounded_from_wrong_pictures(tmp_path: Path) -> None:
-    """Its adapter keeps the filter, but as one more effect."""
-    save(scored_cut(tmp_path), tmp_path / "cut.otio")
-    path, _ = write(timeline(*pictures(tmp_path, 24)), tmp_path, "fcp_xml")
-    path.write_text(path.read_text().replace("</clipitem>", TIME_REMAP, 1))
-    found = plan(read_timeline(path), tmp_path, options(sound="dog", existing="add"), probe=fake_probe)
-    assert [job.label for job in found.jobs] == ["b"]
-    assert ["its speed changes within the clip (timeremap)" in skip.reason for skip in found.skips] == [True]
-
-
-def test_a_clip_that_fcpxml_retimes_is_skipped_too(shared: Path, tmp_path: Path) -> None:
-    """Its adapter drops the map."""
-    text = (shared / "timelines" / "fcpx_project.fcpxml").read_text(encoding="utf-8")
-    at = text.index(">", text.index('name="IMG_0715"', text.index("<spine"))) + 1
-    path = tmp_path / "cut.fcpxml"
-    path.write_text(text[:at] + "<timeMap><timept time='0s' value='0s'/></timeMap>" + text[at:], encoding="utf-8")
-    clips = [each for each in read_timeline(path).find_clips() if each.name == "IMG_0715"]
-    assert clips
-    assert all([type(effect) for effect in each.effects] == [otio.schema.TimeEffect] for each in clips)
-
-
 def test_fcp_xml_says_how_large_pictures_are(tmp_path: Path) -> None:
     """DaVinci Resolve does not load a sequence without `<format>`."""
     save(cut := scored_cut(tmp_path), tmp_path / "cut.otio")
@@ -310,7 +284,7 @@ def test_aaf_leaves_out_transitions_and_switched_off_sounds(tmp_path: Path) -> N
     assert "AAF cannot hold switched-off clips of ours (left out): 1 lost" in said
 
 
-@pytest.mark.parametrize("kind", ["aaf", "mlt", "xges"])
+@pytest.mark.parametrize("kind", ["aaf", "xges"])
 def test_takes_are_known_again_where_the_format_cannot_note_them(tmp_path: Path, kind: str) -> None:
     """A copy of the whole timeline lies with the sounds."""
     (tmp_path / "a.mp4").touch()
@@ -330,14 +304,18 @@ def test_mlt_counts_frames_of_files_and_names_them_plainly(tmp_path: Path) -> No
     profile = root.find("profile")
     assert profile is not None
     assert (profile.get("frame_rate_num"), profile.get("frame_rate_den")) == ("24000", "1001")
-    files = {each.get("id"): each.findtext("property") for each in root.iter("producer")}
+    files = {each.get("id"): each.findtext("property[@name='resource']") for each in root.iter("producer")}
     tracks = [
-        [(files.get(each.get("producer")), each.get("in"), each.get("out"), each.get("length")) for each in one]
+        [
+            (files.get(each.get("producer")), each.get("in"), each.get("out"), each.get("length"))
+            for each in one
+            if each.tag != "property"
+        ]
         for one in root.iter("playlist")
     ]
     film = str(tmp_path / "a b#1.mov")
     assert tracks[0] == [(film, "10", "39", None), (None, None, None, "12"), (film, "100", "139", None)]
-    assert tracks[3] == [
+    assert tracks[-1] == [
         (None, None, None, "42"), (str(tmp_path / "cut.media" / "drum_take1.wav"), "0", "39", None)
     ]  # fmt: skip
 
@@ -390,13 +368,23 @@ def test_an_edit_decision_list_needs_its_rate(shared: Path) -> None:
     assert first.source_range == span(90_000, 161, 25)
 
 
+@pytest.mark.parametrize("suffix", [".otio", ".otioz", ".xml", ".aaf"])
+def test_a_rate_for_what_is_no_edit_decision_list_is_refused(tmp_path: Path, suffix: str) -> None:
+    cut = timeline(track(clip("a", "a.mp4", source=span(0, 48, 24), available=span(0, 100, 24))))
+    path = save(cut, tmp_path / "cut.otio")
+    if suffix != ".otio":
+        path = write(cut, tmp_path, {".xml": "fcp_xml"}.get(suffix, suffix[1:]))[0].rename(tmp_path / f"cut{suffix}")
+    with pytest.raises(UsageError, match=rf"--edl-rate 25 was given for cut\{suffix}, .*; leave --edl-rate out"):
+        read_timeline(path, ReadOptions(edl_rate="25"))
+
+
 @pytest.mark.parametrize("suffix", [".xml", ".fcpxml", ".aaf", ".edl", ".kdenlive", ".xges"])
 @pytest.mark.parametrize("text", ["", "<", "<xml/>", "no timeline \xff"])
 def test_a_broken_file_of_any_format_is_an_error_and_no_crash(tmp_path: Path, suffix: str, text: str) -> None:
     path = tmp_path / f"cut{suffix}"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(TimelineUnreadableError, match=rf"cut\{suffix} "):
-        read_timeline(path, ReadOptions(edl_rate="24"))
+        read_timeline(path, edl_rate(path.name))
 
 
 def test_relative_media_are_found_from_wherever_the_output_lies(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import numpy as np
+import opentimelineio as otio
 import pytest
 
 from tests.media import make_clip
@@ -19,8 +20,12 @@ from v2s_engine.audio import write_wav
 from v2s_engine.errors import OutputError
 from v2s_plugin.api import choose_take
 from v2s_plugin.cli import main
-from v2s_plugin.formats.kdenlive_project import notes_of, property_of, sequence_of, track_tractors
+from v2s_plugin.formats.adapters import quiet
+from v2s_plugin.formats.kdenlive_project import sequence_of, track_tractors
+from v2s_plugin.formats.mlt_elements import property_of
+from v2s_plugin.formats.mlt_notes import notes_of
 from v2s_plugin.ours import our_clips
+from v2s_plugin.planning.jobs import plan
 from v2s_plugin.scoring import ScoreOptions, ScoreResult, score_file
 from v2s_plugin.timeline import read_timeline
 
@@ -252,6 +257,56 @@ def test_no_project_is_made_from_another_timeline_and_none_of_an_old_kdenlive_is
     with pytest.raises(OutputError, match=r"is of a Kdenlive before 23\.04; save it with a newer one"):
         write(cut, tmp_path, "kdenlive", source=project)
     assert project.read_bytes() == before
+
+
+FILM = '<property name="resource">{}</property>\n  <property name="mlt_service">{}</property>'
+
+
+def test_retimed_and_switched_off_clips_are_what_they_are_in_kdenlive(project: Path) -> None:
+    text = project.read_text(encoding="utf-8")
+    film = FILM.format(f"{project.parent}/A shot 01.mov", "avformat-novalidate")
+    twice = FILM.format(f"2.000000:{project.parent}/A shot 01.mov", "timewarp")
+    off = '<property name="set.test_audio">1</property><property name="set.test_image">1</property>'
+    other = FILM.format(f"{project.parent}/B_shot.mov", "avformat-novalidate")
+    assert film in text
+    assert other in text
+    project.write_text(text.replace(film, twice).replace(other, other + off), encoding="utf-8")
+    found = plan(read_timeline(project), project.parent, options(sound="dog", existing="add"), probe=fake_probe)
+    assert [each.reason for each in found.skips] == ["it is disabled"]
+    assert [each.timeline_start * RATE for each in found.jobs] == [0, 96]
+    first, second, *_ = found.jobs[0].picture_times
+    assert (first * RATE, second - first) == (48, Fraction(2 * 64, 1000))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_projects_are_read_as_opentimelineios_adapter_reads_them(shared: Path, name: str) -> None:
+    """Where it reads anything: it knows no names of files, and only colours of what is generated."""
+    path = shared / "timelines" / name
+    package = pytest.importorskip("otio_kdenlive_adapter", reason="its adapter is not installed")
+    file = Path(package.__file__).parent / "adapters" / "kdenlive.py"
+    judge = otio.adapters.Adapter(name="kdenlive", filepath=str(file), suffixes=[]).module()
+    with quiet():
+        theirs = judge.read_from_string(path.read_text(encoding="utf-8"))
+    ours = read_timeline(path)
+    assert [_told(each) for each in ours.tracks] == [_told(each) for each in theirs.tracks]
+    assert [_marked(each) for each in ours.tracks.markers] == [_marked(each) for each in theirs.tracks.markers]
+
+
+def _told(one: Any) -> Any:
+    """Name and kind of a track and what stands on it."""
+    items = []
+    for item in one:
+        shown = item.source_range
+        reference = getattr(item, "media_reference", None)
+        effects = [each.effect_name for each in item.effects]
+        media = (getattr(reference, "target_url", None), getattr(reference, "available_range", None))
+        known = [_marked(each) for each in item.markers]
+        items.append((shown.start_time, shown.duration, effects, known, media if media[0] else None))
+    return one.name, one.kind, items
+
+
+def _marked(marker: Any) -> Any:
+    return marker.name, marker.marked_range, marker.color
 
 
 @pytest.mark.programs

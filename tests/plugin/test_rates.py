@@ -146,3 +146,9 @@ def test_what_two_stretches_have_in_common_lies_in_both(a: Fraction, b: Fraction
 def test_a_time_at_no_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="positive rate; got 0"):
         rational_time(Fraction(1), 0.0)
+
+
+@pytest.mark.parametrize("rate", [5e-4, 1e-4, 1e-9])
+def test_a_rate_far_below_one_is_never_taken_for_none_a_second(rate: float) -> None:
+    assert exact_rate(rate) in (Fraction(rate).limit_denominator(10**6), None)
+    assert exact_rate(rate) != 0

@@ -77,7 +77,7 @@ TIMELINES = [
     Expected("hiero_clip_timewarp_lookup.json", 1, 1, 1),
     Expected("hiero_export.xml", 2, 1, 1),
     Expected("hiero_track_clips_gap.json", 2, 2, 2),
-    Expected("kdenlive_2407_example.kdenlive", 6, 6, 6),
+    Expected("kdenlive_2407_example.kdenlive", 6, 7, 6),
     Expected("kdenlive_2608_export.otio", 3, 3, 3),
     Expected("kdenlive_2608_project.kdenlive", 3, 3, 3),
     Expected("otio_doc_multiple_track.otio", 5, 4, 5),

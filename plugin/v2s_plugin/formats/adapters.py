@@ -23,10 +23,8 @@ EXTRA = "formats"
 
 _FILES = {
     "fcp_xml": ("otio_fcp_adapter", "fcp_xml.py"),
-    "fcpxml": ("otio_fcpx_xml_adapter", "fcpx_xml.py"),
     "aaf": ("otio_aaf_adapter", "adapters/advanced_authoring_format.py"),
     "edl": ("otio_cmx3600_adapter", "cmx_3600.py"),
-    "kdenlive": ("otio_kdenlive_adapter", "adapters/kdenlive.py"),
     "xges": ("otio_xges_adapter", "xges.py"),
 }
 """Package and file of the adapter for each format."""

@@ -15,15 +15,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from itertools import count
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
-from xml.etree.ElementTree import Element, ParseError, SubElement, indent
+from xml.etree.ElementTree import Element, ParseError, SubElement
 
-NOTE = "kdenlive:v2s"
-SILENT = "set.test_audio"
-"""Property of a chain that is not heard: its clip is switched off."""
+from v2s_plugin.formats.mlt_elements import (
+    add_property,
+    blank_out,
+    free_ids,
+    insert,
+    insert_at_level,
+    place_after,
+    property_of,
+    remove,
+    services_of,
+    set_property,
+)
+from v2s_plugin.formats.mlt_notes import KDENLIVE_NOTE, SILENT, notes_of
 
 _INTERNAL = {"internal_added": "237"}  # by which Kdenlive knows what it added itself
 _FILTERS = (
@@ -36,30 +45,6 @@ _FILTERS = (
 _MIX = {"mlt_service": "mix", "kdenlive_id": "mix", "always_active": "1", "accepts_blanks": "1", "sum": "1"}
 _OLDEST = 1.1
 """Version of the document since sequences stand in the bin (Kdenlive 23.04)."""
-
-
-def property_of(element: Element, name: str) -> str:
-    """The value of a property; empty where there is none."""
-    return element.findtext(f"property[@name='{name}']") or ""
-
-
-def set_property(element: Element, name: str, value: str) -> None:
-    """Change a property, or add it as the first one."""
-    found = element.find(f"property[@name='{name}']")
-    if found is None:
-        found = Element("property", name=name)
-        _insert(element, 0, found)
-    found.text = value
-
-
-def rate_of(root: Element) -> Fraction:
-    """Frames per second. Raises `ParseError` where the project does not say it."""
-    profile = root.find("profile")
-    said = {} if profile is None else profile.attrib
-    try:
-        return Fraction(int(said.get("frame_rate_num", "")), int(said.get("frame_rate_den", "1")))
-    except (ValueError, ZeroDivisionError):
-        raise ParseError("its profile says no frame rate") from None
 
 
 def bin_of(root: Element) -> Element:
@@ -77,7 +62,7 @@ def sequence_of(root: Element) -> Element:
         raise ParseError("it is of a Kdenlive before 23.04; save it with a newer one")
     wrap = root.findall("tractor")[-1:]
     shown = wrap[0].find("track") if wrap else None
-    found = _by_id(root).get(shown.get("producer", "")) if shown is not None else None
+    found = services_of(root).get(shown.get("producer", "")) if shown is not None else None
     if found is None:
         raise ParseError("it holds no sequence")
     return found
@@ -85,23 +70,10 @@ def sequence_of(root: Element) -> Element:
 
 def track_tractors(root: Element, sequence: Element) -> list[Element]:
     """The tracks of a sequence without the black one, the lowest first."""
-    by_id = _by_id(root)
+    by_id = services_of(root)
     found = [by_id[each.get("producer", "")] for each in sequence.findall("track")]
     black = "black_track"
     return [each for each in found if black not in (each.get("id"), property_of(each, "kdenlive:playlistid"))]
-
-
-def notes_of(root: Element) -> dict[str, dict[str, Any]]:
-    """What V2S noted on chains, by their ids; what is damaged is left out."""
-    found = {}
-    for chain in root:
-        try:
-            note = json.loads(property_of(chain, NOTE))
-        except ValueError:
-            continue
-        if isinstance(note, dict) and all(isinstance(note.get(key), dict) for key in ("clip", "track")):
-            found[chain.get("id", "")] = note
-    return found
 
 
 def used_in(root: Element, sequence: Element) -> set[str]:
@@ -128,12 +100,12 @@ def remove_ours(root: Element, sequence: Element, frames_of: Callable[[str], int
             emptied.append(index)
         for entry in ours:
             length = frames_of(entry.get("out", "0")) - frames_of(entry.get("in", "0")) + 1
-            _clear(entry, str(length))
+            blank_out(entry, str(length))
     _remove_tracks(root, sequence, emptied)
     for chain in [each for each in root if each.get("id") in (here - elsewhere) | spare]:
         for entry in bin_of(root).findall(f"entry[@producer='{chain.get('id')}']"):
-            _remove(bin_of(root), entry)
-        _remove(root, chain)
+            remove(bin_of(root), entry)
+        remove(root, chain)
 
 
 def add_tracks(root: Element, sequence: Element, tracks: list[tuple[Any, list[Any]]]) -> None:
@@ -142,7 +114,7 @@ def add_tracks(root: Element, sequence: Element, tracks: list[tuple[Any, list[An
     Each is an `otio.schema.Track` of gaps and clips in frames of the project, with the clips that are to stand
     in the bin only. A clip's metadata say `"path"`, its WAV, and `"note"`, the JSON for `NOTE`.
     """
-    ids = _free_ids(root)
+    ids = free_ids(root)
     bin_ids = _free_bin_ids(root)
     made = []
     for track, spares in tracks:
@@ -157,17 +129,17 @@ def add_tracks(root: Element, sequence: Element, tracks: list[tuple[Any, list[An
             first = int(item.source_range.start_time.value)
             span = {"in": str(first), "out": str(first + frames - 1)}
             entry = SubElement(playlist, "entry", {"producer": chain.get("id", "")} | span)
-            _add_property(entry, "kdenlive:id", property_of(chain, "kdenlive:id"))
+            add_property(entry, "kdenlive:id", property_of(chain, "kdenlive:id"))
         for clip in spares:
             _add_clip(root, sequence, _chain(clip, next(ids), next(bin_ids)))
         made.append(_tractor(root, sequence, track, playlist, ids))
     _renumber(sequence, lambda index: index + len(made) if index else 0, len(made))
     for number, tractor in enumerate(made, start=1):
-        _insert(sequence, _after(sequence, "track", number), Element("track", producer=tractor.get("id", "")))
+        insert(sequence, place_after(sequence, "track", number), Element("track", producer=tractor.get("id", "")))
         mix = Element("transition", id=next(ids))
         for name, value in ({"a_track": "0", "b_track": str(number)} | _MIX | _INTERNAL).items():
-            _add_property(mix, name, value)
-        _insert_at_level(root, sequence, _after(sequence, "track") + number - 1, mix, 2)
+            add_property(mix, name, value)
+        insert_at_level(root, sequence, place_after(sequence, "track") + number - 1, mix, 2)
 
 
 def _chain(clip: Any, chain_id: str, bin_id: str) -> Element:
@@ -186,19 +158,19 @@ def _chain(clip: Any, chain_id: str, bin_id: str) -> Element:
         "kdenlive:id": bin_id,
         "kdenlive:control_uuid": f"{{{uuid5(NAMESPACE_URL, f'{bin_id} {path}')}}}",
         "kdenlive:clip_type": "1",
-        NOTE: str(clip.metadata["note"]),
+        KDENLIVE_NOTE: str(clip.metadata["note"]),
     }
     if not clip.enabled:
         properties |= {SILENT: "1", "set.test_image": "1"}
     for name, value in properties.items():
-        _add_property(chain, name, value)
+        add_property(chain, name, value)
     return chain
 
 
 def _add_clip(root: Element, sequence: Element, chain: Element) -> None:
-    _insert_at_level(root, root, list(root).index(sequence), chain, 1)
+    insert_at_level(root, root, list(root).index(sequence), chain, 1)
     entry = Element("entry", {"in": "0", "out": chain.get("out", ""), "producer": chain.get("id", "")})
-    _insert(bin_of(root), _after(bin_of(root), "entry"), entry)
+    insert(bin_of(root), place_after(bin_of(root), "entry"), entry)
 
 
 def _tractor(root: Element, sequence: Element, track: Any, playlist: Element, ids: Iterator[str]) -> Element:
@@ -206,32 +178,32 @@ def _tractor(root: Element, sequence: Element, track: Any, playlist: Element, id
     tractor = Element("tractor", {"id": next(ids), "in": "0", "out": str(max(end, 1) - 1)})
     known = {"track_name": track.name, "audio_track": "1", "trackheight": "75", "timeline_active": "1"}
     for name, value in known.items():
-        _add_property(tractor, f"kdenlive:{name}", value)
+        add_property(tractor, f"kdenlive:{name}", value)
     second = Element("playlist", id=next(ids))
     for each in (playlist, second):
         SubElement(tractor, "track", hide="video" if track.enabled else "both", producer=each.get("id", ""))
     for known in _FILTERS:
         made = SubElement(tractor, "filter", id=next(ids))
         for name, value in (known | _INTERNAL | {"disable": "1"}).items():
-            _add_property(made, name, value)
+            add_property(made, name, value)
     for each in (playlist, second, tractor):
-        _insert_at_level(root, root, list(root).index(sequence), each, 1)
+        insert_at_level(root, root, list(root).index(sequence), each, 1)
     return tractor
 
 
 def _remove_tracks(root: Element, sequence: Element, gone: list[int]) -> None:
     """Remove tracks by their numbers (black is 0), with all that is theirs alone."""
     elements = sequence.findall("track")
-    by_id = _by_id(root)
+    by_id = services_of(root)
     for index in gone:
         tractor = by_id[elements[index].get("producer", "")]
         for each in tractor.findall("track"):
-            _remove(root, by_id[each.get("producer", "")])
-        _remove(root, tractor)
-        _remove(sequence, elements[index])
+            remove(root, by_id[each.get("producer", "")])
+        remove(root, tractor)
+        remove(sequence, elements[index])
     for mix in sequence.findall("transition"):
         if {property_of(mix, "a_track"), property_of(mix, "b_track")} & {str(index) for index in gone}:
-            _remove(sequence, mix)
+            remove(sequence, mix)
     _renumber(sequence, lambda old: None if old in gone else old - sum(each < old for each in gone), -len(gone))
 
 
@@ -273,18 +245,9 @@ def _used_elsewhere(root: Element, sequence: Element) -> set[str]:
 
 
 def _entries(root: Element, tractor: Element) -> list[Element]:
-    by_id = _by_id(root)
+    by_id = services_of(root)
     playlists = [by_id[each.get("producer", "")] for each in tractor.findall("track")]
     return [entry for playlist in playlists for entry in playlist.findall("entry")]
-
-
-def _by_id(root: Element) -> dict[str, Element]:
-    return {each.get("id", ""): each for each in root}
-
-
-def _free_ids(root: Element) -> Iterator[str]:
-    taken = {each.get("id") for each in root.iter()}
-    return (name for name in map("v2s{}".format, count()) if name not in taken)
 
 
 def _free_bin_ids(root: Element) -> Iterator[str]:
@@ -292,44 +255,3 @@ def _free_bin_ids(root: Element) -> Iterator[str]:
     clips = [each.text or "" for each in root.iterfind(".//property[@name='kdenlive:id']")]
     folders = [each.get("name", "").rpartition(".")[2] for each in bin_of(root).findall("property")]
     return map(str, count(1 + max([0, *(int(each) for each in [*clips, *folders] if each.isdigit())])))
-
-
-def _add_property(element: Element, name: str, value: str) -> None:
-    SubElement(element, "property", name=name).text = value
-
-
-def _clear(entry: Element, length: str) -> None:
-    """Leave a blank of that many frames where a clip stood."""
-    tail = entry.tail
-    entry.clear()
-    entry.tag, entry.tail = "blank", tail
-    entry.set("length", length)
-
-
-def _after(parent: Element, tag: str, number: int | None = None) -> int:
-    """The place behind the so-many-th child of that name, or the last one."""
-    places = [index for index, each in enumerate(parent, start=1) if each.tag == tag]
-    return places[(number or len(places)) - 1] if places else len(parent)
-
-
-def _insert_at_level(root: Element, parent: Element, index: int, element: Element, level: int) -> None:
-    """Insert an element with children, indented as the document is."""
-    indent(element, (root.text or "").strip("\r\n") or " ", level)
-    _insert(parent, index, element)
-
-
-def _insert(parent: Element, index: int, element: Element) -> None:
-    """Insert an element on a line of its own."""
-    before = parent[index - 1] if index else None
-    element.tail = parent.text if before is None else before.tail
-    if before is not None and index == len(parent):
-        before.tail = parent.text
-    parent.insert(index, element)
-
-
-def _remove(parent: Element, element: Element) -> None:
-    """Take an element out with its line; undoes `_insert`."""
-    index = list(parent).index(element)
-    if index and index == len(parent) - 1:
-        parent[index - 1].tail = element.tail
-    parent.remove(element)

@@ -1,26 +1,30 @@
-"""MLT XML, which `melt` renders and Shotcut and Flowblade open: tracks of clips and gaps, in frames of one rate.
+"""MLT XML, which `melt` renders and Shotcut saves: tracks of clips and gaps, in frames of one rate.
 
-Written here and not by OpenTimelineIO's adapter, which leaves clips out, escapes paths that MLT does not unescape, and
-counts from timecode where MLT counts from the first frame of the file.
+A timeline that came from such a file goes back into that very document: our tracks are put into it, and all else stays
+as it was. From any other timeline a new document is made, with clips, gaps and hard cuts.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import opentimelineio as otio
 
 from v2s_engine.errors import MediaError
 from v2s_engine.grid import round_half_up
 from v2s_plugin.formats.known_media import add_available_ranges
-from v2s_plugin.formats.sound_tracks import moved_message, path_on_disk, places, timeline_rate
-from v2s_plugin.ours import is_ours
+from v2s_plugin.formats.mlt_document import MltDocument, document_of, parse_mlt
+from v2s_plugin.formats.mlt_notes import noted, recognised
+from v2s_plugin.formats.mlt_project import add_tracks, remove_ours
+from v2s_plugin.formats.mlt_timeline import timeline_of
+from v2s_plugin.formats.sound_tracks import framed_tracks, moved_message, path_on_disk, places, timeline_rate
+from v2s_plugin.formats.spare_takes import with_spare_takes
 from v2s_plugin.timing.rates import exact_rate, exact_span
+from v2s_plugin.tracks.writeback import without_sound_tracks
 
 WIDTH, HEIGHT = 1920, 1080
 
@@ -38,37 +42,59 @@ class _Piece:
     """Frame of the file that is shown first, counted from 0."""
 
 
-def write_mlt(timeline: Any, draft: Path, *, folder: Path, media_folder: Path) -> tuple[str, ...]:
-    """Write a scored timeline, first track at the bottom; returns warnings. Raises `OSError`.
+def read_mlt(path: Path) -> Any:
+    """What a document shows. Raises `OSError`, `ParseError`."""
+    document = parse_mlt(path)
+    return recognised(timeline_of(document, path.absolute().parent, path.stem), document)
 
-    Relative media of ours count from `folder`, all others from `media_folder`.
+
+def write_mlt(timeline: Any, draft: Path, *, folder: Path, media_folder: Path, source: Path | None) -> tuple[str, ...]:
+    """Write a scored timeline, into the document `source` where it was read from one; returns warnings.
+
+    Relative media of ours count from `folder`, all others from `media_folder`. Raises `OSError`, `ParseError`,
+    `OutputError` where the source has no tractor.
     """
-    rate = exact_rate(timeline_rate(timeline)) or Fraction(25)
+    said: tuple[str, ...] = ()
+    if source is None:
+        document = _new_document(without_sound_tracks(timeline), timeline_rate(timeline), media_folder)
+        said = (f"the project is {WIDTH} × {HEIGHT}: set its profile if the pictures have another size",)
+    else:
+        document = parse_mlt(source)
+        remove_ours(document)
+        if folder != media_folder and not Path(document.root.get("root") or ".").is_absolute():
+            document.root.set("root", str(media_folder))
+    rate = float(document.rate)
+    framed = framed_tracks(with_spare_takes(timeline), rate, folder)
+    add_tracks(document, noted(framed.tracks, folder))
+    body = tostring(document.root, encoding="unicode")
+    draft.write_text(f"<?xml version='1.0' encoding='utf-8'?>\n{body}\n", encoding="utf-8")
+    moved = framed_tracks(timeline, rate, folder).moved  # without spare takes
+    return (*said, moved_message(moved, rate)) if moved else said
+
+
+def _new_document(timeline: Any, said_rate: float, folder: Path) -> MltDocument:
+    """A document of a timeline's own tracks, the first one at the bottom; its relative media count from `folder`."""
+    rate = exact_rate(said_rate) or Fraction(25)
     timeline = timeline.deepcopy()
-    add_available_ranges(timeline, media_folder)
+    add_available_ranges(timeline, folder)
     root = Element("mlt", {"LC_NUMERIC": "C", "producer": "main"})
     profile = {"frame_rate_num": rate.numerator, "frame_rate_den": rate.denominator, "width": WIDTH, "height": HEIGHT}
     profile |= {"progressive": 1, "sample_aspect_num": 1, "sample_aspect_den": 1}
     profile |= {"display_aspect_num": 16, "display_aspect_den": 9}
     SubElement(root, "profile", {key: str(value) for key, value in profile.items()})
-    moved = end = 0
-    kinds = []
-    for number, track in enumerate(each for each in timeline.tracks if isinstance(each, otio.schema.Track)):
-        pieces = _pieces(track, rate, folder, media_folder) if track.enabled else []
-        moved += _count_moved(track, rate) if is_ours(track) else 0
-        _add_playlist(root, f"track{number}", pieces)
-        kinds.append(str(track.kind))
+    end = 0
+    tracks = [each for each in timeline.tracks if isinstance(each, otio.schema.Track)]
+    for number, track in enumerate(tracks):
+        pieces = _pieces(track, rate, folder) if track.enabled else []
+        _add_playlist(root, f"track{number}", track.name, pieces)
         end = max([end, *(piece.last for piece in pieces)])
     _add_background(root, end)
-    _add_tractor(root, kinds)
-    tree = ElementTree(root)
-    indent(tree)
-    tree.write(draft, encoding="utf-8", xml_declaration=True)
-    warnings = [f"the project is {WIDTH} × {HEIGHT}: set its profile if the pictures have another size"]
-    return (*warnings, moved_message(moved, float(rate))) if moved else tuple(warnings)
+    _add_tractor(root, [str(track.kind) for track in tracks])
+    indent(root)
+    return document_of(root)
 
 
-def _pieces(track: Any, rate: Fraction, folder: Path, media_folder: Path) -> list[_Piece]:
+def _pieces(track: Any, rate: Fraction, folder: Path) -> list[_Piece]:
     found = []
     for item, start, stop in places(track):
         url = getattr(getattr(item, "media_reference", None), "target_url", None)
@@ -77,7 +103,7 @@ def _pieces(track: Any, rate: Fraction, folder: Path, media_folder: Path) -> lis
         shown, media = exact_span(item.source_range), exact_span(item.media_reference.available_range)
         head = (shown.start if shown else Fraction(0)) - (media.start if media and shown else Fraction(0))
         try:
-            path = path_on_disk(url, folder if is_ours(item) else media_folder)
+            path = path_on_disk(url, folder)
         except MediaError:  # on a network service
             continue
         first, last = round_half_up(start * rate), round_half_up(stop * rate)
@@ -85,13 +111,10 @@ def _pieces(track: Any, rate: Fraction, folder: Path, media_folder: Path) -> lis
     return [piece for piece in found if piece.last > piece.first]
 
 
-def _count_moved(track: Any, rate: Fraction) -> int:
-    clips = [(start, stop) for item, start, stop in places(track) if isinstance(item, otio.schema.Clip)]
-    return sum(math.lcm((start * rate).denominator, (stop * rate).denominator) != 1 for start, stop in clips)
-
-
-def _add_playlist(root: Element, name: str, pieces: list[_Piece]) -> None:
+def _add_playlist(root: Element, name: str, title: str, pieces: list[_Piece]) -> None:
     playlist = Element("playlist", id=name)
+    if title:
+        SubElement(playlist, "property", name="shotcut:name").text = title
     end = 0
     for number, piece in enumerate(pieces):
         if piece.first > end:
@@ -117,8 +140,10 @@ def _add_tractor(root: Element, kinds: list[str]) -> None:
     tractor = SubElement(root, "tractor", id="main")
     multitrack = SubElement(tractor, "multitrack")
     SubElement(multitrack, "track", producer="background")
+    sound = otio.schema.TrackKind.Audio
     for number, kind in enumerate(kinds):
-        hidden = {"hide": "video"} if kind == otio.schema.TrackKind.Audio else {}
+        # Where sound stands on tracks of its own, that of the pictures' files would be heard twice.
+        hidden = {"hide": "video"} if kind == sound else {"hide": "audio"} if sound in kinds else {}
         SubElement(multitrack, "track", {"producer": f"track{number}"} | hidden)
     for number in range(1, len(kinds) + 1):
         _add_mix(tractor, number, {"mlt_service": "mix", "sum": "1", "always_active": "1"})

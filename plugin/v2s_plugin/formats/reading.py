@@ -11,10 +11,11 @@ import opentimelineio as otio
 
 from v2s_engine.errors import TimelineNotFoundError, TimelineUnreadableError, V2SError
 from v2s_plugin.formats.aaf import read_aaf
-from v2s_plugin.formats.edl import read_edl
+from v2s_plugin.formats.edl import read_edl, refuse_edl_rate
 from v2s_plugin.formats.fcp_xml import read_fcp_xml
 from v2s_plugin.formats.fcpxml import read_fcpxml
 from v2s_plugin.formats.kdenlive import read_kdenlive
+from v2s_plugin.formats.mlt import read_mlt
 from v2s_plugin.formats.native import one_line, read_native
 from v2s_plugin.formats.timeline_format import TimelineFormat
 from v2s_plugin.formats.xges import read_xges
@@ -39,6 +40,8 @@ def read_any(path: Path, kind: TimelineFormat, options: ReadOptions, shown: Path
     `TimelineNotFoundError`, `TimelineSchemaError`, `TimelineUnreadableError`.
     """
     shown = shown or path
+    if kind.name != "edl":
+        refuse_edl_rate(options.edl_rate, shown.name, kind.title)
     found = read_native(path, shown) if kind.is_native else _read_foreign(path, kind, options)
     if not isinstance(found, otio.schema.Timeline):
         raise TimelineUnreadableError(
@@ -73,6 +76,7 @@ _READERS = {
     "fcpxml": read_fcpxml,
     "aaf": read_aaf,
     "kdenlive": read_kdenlive,
+    "mlt": read_mlt,
     "xges": read_xges,
 }
 

@@ -22,8 +22,7 @@ class TimelineFormat:
     suffixes: tuple[str, ...]
     """Lower case, with the dot; new files get the first."""
     writes: bool = False
-    """Whether V2S can write it; all but MLT are read."""
-    reads: bool = True
+    """Whether V2S can write it; all are read."""
     several_references: bool = False
     """Whether one clip can hold several media references, so that all takes stand in one clip."""
     says_disabled: bool = True
@@ -69,7 +68,14 @@ FORMATS = (
         holds_facts=True,
         loses=("takes", "retimes", "image sequences", "generators", "effects", "fades", "levels"),
     ),
-    TimelineFormat("fcpxml", "Final Cut Pro X XML", (".fcpxml",)),
+    TimelineFormat(
+        "fcpxml",
+        "Final Cut Pro XML",
+        (".fcpxml", ".fcpxmld"),
+        writes=True,
+        holds_facts=True,
+        loses=("fades", "levels"),
+    ),
     TimelineFormat(
         "aaf",
         "AAF",
@@ -87,10 +93,10 @@ FORMATS = (
         "MLT XML",
         (".mlt",),
         writes=True,
-        reads=False,
-        says_disabled=False,
+        holds_facts=True,
         loses=(
-            "takes",
+            "fades",
+            "levels",
             "retimes",
             "transitions",
             "markers",
@@ -117,15 +123,15 @@ FORMATS = (
 def format_of(path: Path, *, to: str = "read") -> TimelineFormat:
     """The format that a file's suffix says; `to` is `read` or `write`.
 
-    Raises `UsageError` for a suffix that is not known, or of a format that cannot be read or written.
+    Raises `UsageError` for a suffix that is not known, or of a format that cannot be written.
     """
     suffix = path.suffix.lower()
     for each in FORMATS:
         if suffix in each.suffixes:
-            if not (each.reads if to == "read" else each.writes):
+            if to == "write" and not each.writes:
                 raise UsageError(
-                    f"{path.name}: V2S does not {to} {each.title} ({suffix}), only {_suffixes(to)}; "
-                    + ("choose one of those with -o" if to == "write" else "export the timeline as one of those")
+                    f"{path.name}: V2S does not write {each.title} ({suffix}), only {_suffixes(to)}; "
+                    "choose one of those with -o"
                 )
             return each
     got = f"a {path.suffix} file" if path.suffix else "a folder" if path.is_dir() else "a file without a suffix"
@@ -143,4 +149,4 @@ def format_named(name: str) -> TimelineFormat:
 
 
 def _suffixes(to: str) -> str:
-    return ", ".join(each.suffixes[0] for each in FORMATS if (each.reads if to == "read" else each.writes))
+    return ", ".join(each.suffixes[0] for each in FORMATS if to == "read" or each.writes)

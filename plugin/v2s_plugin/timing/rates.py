@@ -71,9 +71,10 @@ def exact_rate(rate: float) -> Fraction | None:
         return Fraction(whole)
     ntsc = round(rate * 1.001) * NTSC_SLOWDOWN
     # Two decimals are too coarse to be taken for NTSC by distance alone: only what the rate itself rounds to.
-    if abs(rate - float(ntsc)) <= _NTSC_TOLERANCE or abs(rate - round(float(ntsc), 2)) <= _SINGLE_TOLERANCE * rate:
+    near = abs(rate - float(ntsc)) <= _NTSC_TOLERANCE or abs(rate - round(float(ntsc), 2)) <= _SINGLE_TOLERANCE * rate
+    if ntsc and near:
         return ntsc
-    return Fraction(rate).limit_denominator(_MAX_DENOMINATOR)
+    return Fraction(rate).limit_denominator(_MAX_DENOMINATOR) or None
 
 
 def exact_seconds(time: Any) -> Fraction | None:
