@@ -18,6 +18,7 @@ QUIET = "\nimport contextlib, io\nwith contextlib.redirect_stdout(io.StringIO())
         "import v2s_plugin.otio_adapter",
         "import v2s_plugin.planning.jobs, v2s_plugin.scoring, v2s_plugin.preview, v2s_plugin.options",
         "import v2s_plugin.tracks.writeback, v2s_plugin.sounding.sound_files, v2s_plugin.takes.in_file",
+        "import v2s_plugin.api, v2s_plugin.clip_timing",
         "from v2s_plugin.cli import main" + QUIET + "assert main(['--help']) == 0",
         "from v2s_plugin.cli import main" + QUIET + "assert main(['generate', '--help']) == 0",
     ],

@@ -28,7 +28,7 @@ class Report:
 
 def make_folder(folder: Path) -> None:
     """Make the folder of a report, before hours are spent on figures. Raises `OutputError` where it cannot be had."""
-    with _output_errors(folder):
+    with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -40,7 +40,7 @@ def write_report(result: EvaluationResult, folder: Path) -> Report:
     make_folder(folder)
     drafts = {path: path.with_name(f".{path.name}.part") for path in (report.figures, report.tables, report.plots)}
     try:
-        with _output_errors(folder):
+        with output_errors(folder):
             drafts[report.figures].write_text(text, encoding="utf-8")
             drafts[report.tables].write_text(markdown_page(result), encoding="utf-8")
             draw_page(result, drafts[report.plots])
@@ -54,7 +54,8 @@ def write_report(result: EvaluationResult, folder: Path) -> Report:
 
 
 @contextlib.contextmanager
-def _output_errors(folder: Path) -> Iterator[None]:
+def output_errors(folder: Path) -> Iterator[None]:
+    """Turn what the system says of files into `OutputError`."""
     try:
         yield
     except OSError as error:

@@ -42,6 +42,7 @@ _SAME = (
     "window",
     "quantisation",
     "pre_emphasis",
+    "source_filter",
 )
 """Fields of `ModelConfig` without which no weight of the one model means anything in the other."""
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from v2s_engine.errors import DeviceError, TrainingError, UsageError
 from v2s_engine.model.samplernn import SampleRNN, TierState
 from v2s_engine.options import ModelConfig
-from v2s_engine.progress import Progress
+from v2s_engine.progress import Progress, ProgressEvent
 from v2s_engine.train.checkpoint import Checkpoint, check_encoder, check_stream, read_checkpoint
 from v2s_engine.train.chunks import ChunkStream, StreamPrint, StreamState
 from v2s_engine.train.initial_weights import Origin, TakenOver, take_over
@@ -188,7 +188,10 @@ class Trainer:
         return {**self._stream.fingerprint, "truncation": optimiser.truncation, "truncation_length": str(cut)}
 
     def run(self, progress: Progress, stop_after: float = math.inf) -> None:
-        """Train until done or, after a checkpoint, until `stop_after` seconds have passed."""
+        """Train until done or, after a checkpoint, until `stop_after` seconds have passed.
+
+        Raises `CancelledError`, after a checkpoint as well, where `progress` is stopped.
+        """
         if self._processes.is_first:
             self.options.output.mkdir(parents=True, exist_ok=True)
         for recorder in self._recorders:
@@ -204,20 +207,22 @@ class Trainer:
         records: list[StepRecord] = []
         seen = self.samples
         while not self.is_done:
-            progress.check()
-            record, out_of_time = self._agreed_step(time.monotonic() - began > stop_after)
+            wants_stop = progress.cancel.is_set() or time.monotonic() - began > stop_after
+            record, stops = self._agreed_step(wants_stop)
             records.append(record)
             for recorder in self._recorders:
                 recorder.add_step(record)
             if self.step % _REPORT_EVERY == 0:
                 mean = _mean(record.loss for record in records[-_REPORT_EVERY:])
                 text = f"loss {mean:.3f} nats, {mean * NATS_TO_BITS:.3f} bits"
-                progress.step("train", self.step, self.options.steps, text)
-            if self.step % self.options.checkpoint_every == 0 or self.is_done or out_of_time:
+                # Not `step`, which would stop here without a checkpoint.
+                progress.report(ProgressEvent("train", self.step, self.options.steps, text))
+            if self.step % self.options.checkpoint_every == 0 or self.is_done or stops:
                 self._check_weights()
                 self._checkpoint(records, (self.samples - seen) / max(time.monotonic() - since, 1e-9), progress)
                 records, seen, since = [], self.samples, time.monotonic()
-            if out_of_time:
+            if stops:
+                progress.check()
                 return
 
     def train_step(self) -> StepRecord:

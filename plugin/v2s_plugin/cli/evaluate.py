@@ -11,6 +11,7 @@ import typer
 
 from v2s_engine.bundle import DEFAULT_BUNDLE
 from v2s_engine.errors import UsageError
+from v2s_plugin.cli.judging import JudgeCall, judge_bundle
 from v2s_plugin.cli.options import BundleOption, DeviceOption, JsonOption
 
 if TYPE_CHECKING:
@@ -68,6 +69,17 @@ GenerateOption = Annotated[
 ]
 TakesOption = Annotated[int, typer.Option("--takes", metavar="N", help="Sounds made for each of them.")]
 TemperatureOption = Annotated[float, typer.Option("--temperature", metavar="T", help="Of the sounds made.")]
+JudgeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--judge",
+        metavar="FILE",
+        help="Judge the bundle's sounds, with the judge in FILE; it is trained first where there is none (minutes).",
+    ),
+]
+TakesPerClassOption = Annotated[
+    int, typer.Option("--takes-per-class", metavar="N", help="Sounds of 4 s that are made and judged per class.")
+]
 WorkersOption = Annotated[int, typer.Option("--workers", metavar="N", help="Clips that are decoded at once.")]
 
 
@@ -76,6 +88,8 @@ def evaluate_command(
     sounds: SoundsOption = None,
     bundle: BundleOption = DEFAULT_BUNDLE,
     manifest: ManifestOption = None,
+    judge: JudgeOption = None,
+    takes_per_class: TakesPerClassOption = 12,
     data: DataOption = None,
     checkpoints: CheckpointOption = None,
     output: OutputOption = None,
@@ -100,12 +114,21 @@ def evaluate_command(
     more; Spearman's rank correlation over steps of 16 ms above -55 dBFS, measured on the sampler's own output, beside
     noise shaped by the same envelope.
 
+    --sounds DIR --manifest CSV --judge FILE --output DIR: is it that class, does it follow, is it natural? Takes of
+    every class, judged by a small network trained on the recordings held for testing, beside real recordings and noise.
+
     --data INDEX --checkpoint CKPT --output DIR: cross entropy on clips trained on and not, loss with the wrong pictures
     against the right ones, retrieval against chance, and sounds made from the pictures against the recorded ones.
     """
     if (sounds is None) == (data is None):
         raise UsageError(
             "evaluate wants either --sounds DIR (a bundle on recordings) or --data INDEX (models on clips)"
+        )
+    if judge is not None:
+        if sounds is None or manifest is None or output is None:
+            raise UsageError("--judge wants --sounds DIR, --manifest CSV, and --output DIR for tables and sheets")
+        return judge_bundle(
+            JudgeCall(sounds, manifest, judge, output, takes_per_class, seed), bundle, device=device, as_json=as_json
         )
     if sounds is not None:
         return _evaluate_bundle(sounds, bundle, manifest, seed=seed, device=device, as_json=as_json)
@@ -171,6 +194,7 @@ def _evaluate_bundle(sounds: Path, bundle: str, manifest: Path | None, *, seed: 
     from v2s_engine.corpus.recordings import read_held, read_library
     from v2s_engine.evaluate.follow import measure_following
     from v2s_engine.sampling.choose import open_sampler
+    from v2s_engine.sampling.timbred import open_palette
     from v2s_engine.sampling.weights import load_folded
     from v2s_plugin.cli.answers import EXIT_DONE, answer_json
     from v2s_plugin.engine import check_device
@@ -183,7 +207,7 @@ def _evaluate_bundle(sounds: Path, bundle: str, manifest: Path | None, *, seed: 
         present = tuple(name for name in model.sound_classes if (sounds / name).is_dir())
         held = read_library(sounds, classes=present).recordings
     sampler = open_sampler(load_folded(model.sampler_path, model.config), place, sounds=len(held))
-    results = measure_following(sampler, held, temperature=model.temperature, seed=seed)
+    results = measure_following(sampler, held, palette=open_palette(model), temperature=model.temperature, seed=seed)
     summary = _summary(results)
     if as_json:
         answer_json({"bundle": model.name, "digest": model.digest, "following": summary})

@@ -78,7 +78,7 @@ class TrainArguments:
     as_json: bool
 
 
-_OF_CLIPS = (
+OF_CLIPS = (
     "per_class",
     "merge",
     "weights",
@@ -121,20 +121,20 @@ def run_training(given: TrainArguments) -> int:
 
 
 def _train_sounds(given: TrainArguments, progress: Progress) -> Sequence[SessionResult]:
-    _refuse(given, _OF_CLIPS, "belongs to --data, and --sounds is given; leave one of them away")
+    refuse(given, OF_CLIPS, "belongs to --data, and --sounds is given; leave one of them away")
     if given.sounds is None:
         raise UsageError("--sounds is wanted")
     preset = given.preset or "starter"
     plan = preset_training(preset)
     options = SessionOptions(
         sounds=given.sounds,
-        training=_train_options(given, plan),
-        stream=StreamOptions(**_given(given, rows=plan.rows, chunk_length=plan.chunk_length), seed=given.seed),
+        training=train_options(given, plan),
+        stream=StreamOptions(**given_or(given, rows=plan.rows, chunk_length=plan.chunk_length), seed=given.seed),
         classes=tuple(given.classes or ()),
         manifest=given.manifest,
         synthetic=given.synthetic,
         preset=preset,
-        changes=_changes(given),
+        changes=model_changes(given),
         origin=given.origin,
         resume=given.resume,
         max_hours=given.max_hours,
@@ -154,17 +154,17 @@ def _train_clips(given: TrainArguments, progress: Progress) -> Sequence[SessionR
     preset = given.preset or "paper-frame"
     visual = _config(given, preset).visual
     if visual is None:
-        _refuse(given, ("weights",), f"belongs to models that look at pictures, and {preset} follows the sound")
+        refuse(given, ("weights",), f"belongs to models that look at pictures, and {preset} follows the sound")
     if visual is None or not visual.motion_features:
-        _refuse(given, _OF_FLOW, f"belongs to models that look at motion, and {preset} does not")
+        refuse(given, _OF_FLOW, f"belongs to models that look at motion, and {preset} does not")
     plan = preset_training(preset)
-    stream: dict[str, Any] = _given(given, rows=plan.rows, chunk_length=plan.chunk_length)
+    stream: dict[str, Any] = given_or(given, rows=plan.rows, chunk_length=plan.chunk_length)
     options = ClipSessionOptions(
         data=given.data,
-        training=_train_options(given, plan),
+        training=train_options(given, plan),
         stream=ClipStreamOptions(**stream, fill=given.fill or "loop", seed=given.seed),  # type: ignore[arg-type]
         preset=preset,
-        changes=_changes(given),
+        changes=model_changes(given),
         classes=tuple(given.classes or ()),
         per_class=given.per_class,
         merge=given.merge,
@@ -182,8 +182,9 @@ def _train_clips(given: TrainArguments, progress: Progress) -> Sequence[SessionR
     return run_clip_session(options, progress)
 
 
-def _train_options(given: TrainArguments, plan: TrainingPreset) -> TrainOptions:
-    optimiser = _given(given, learning_rate=plan.optimiser.learning_rate, truncation=plan.optimiser.truncation)
+def train_options(given: TrainArguments, plan: TrainingPreset) -> TrainOptions:
+    """How to train: what was given, and of the rest what the preset says."""
+    optimiser = given_or(given, learning_rate=plan.optimiser.learning_rate, truncation=plan.optimiser.truncation)
     return TrainOptions(
         output=given.output,
         steps=plan.steps if given.max_steps is None else given.max_steps,
@@ -197,13 +198,14 @@ def _train_options(given: TrainArguments, plan: TrainingPreset) -> TrainOptions:
     )
 
 
-def _changes(given: TrainArguments) -> ModelChanges:
+def model_changes(given: TrainArguments) -> ModelChanges:
+    """What of the preset's model is to differ."""
     return ModelChanges(**{field.name: getattr(given, field.name) for field in fields(ModelChanges)})
 
 
 def _config(given: TrainArguments, preset: str) -> ModelConfig:
     """The model, but for its classes."""
-    return _changes(given).applied(preset_config(preset, ("any",)))
+    return model_changes(given).applied(preset_config(preset, ("any",)))
 
 
 def _previews(given: TrainArguments, preset: str, temperatures: tuple[float, ...]) -> PreviewOptions:
@@ -215,14 +217,14 @@ def _previews(given: TrainArguments, preset: str, temperatures: tuple[float, ...
     )
 
 
-def _refuse(given: TrainArguments, names: Sequence[str], why: str) -> None:
+def refuse(given: TrainArguments, names: Sequence[str], why: str) -> None:
     """Raise `UsageError` for the first of these options that was given."""
     for name in names:
         if (value := getattr(given, name)) is not None and value is not False:
             raise UsageError(f"--{name.replace('_', '-')} {why}")
 
 
-def _given(given: TrainArguments, **otherwise: Any) -> dict[str, Any]:
+def given_or(given: TrainArguments, **otherwise: Any) -> dict[str, Any]:
     """What was given of these options, and of the rest what is said here."""
     named = {name: getattr(given, name) for name in otherwise}
     return {name: otherwise[name] if value is None else value for name, value in named.items()}
