@@ -123,10 +123,23 @@ def _material(description: Mapping[str, Any]) -> Iterator[str]:
 def _totals(material: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     totals: dict[str, dict[str, Any]] = {}
     for each in material:
-        row = totals.setdefault(str(each.get("sound_class", "any")), {"files": 0, "seconds": 0.0})
+        row = totals.setdefault(str(each.get("sound_class", "any")), {"files": 0, "seconds": 0.0, "synthetic": 0.0})
         row["files"] += 1
-        row["seconds"] += float(each.get("duration") or 0)
-    return {name: {"files": row["files"], "seconds": round(row["seconds"])} for name, row in totals.items()}
+        row["synthetic" if each.get("synthetic") else "seconds"] += float(each.get("duration") or 0)
+    return {name: _whole(row) for name, row in totals.items()}
+
+
+def _whole(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Files and seconds of a class; how much of it was recorded, where some was not."""
+    recorded, synthetic = row["seconds"], row["synthetic"]
+    if not synthetic:
+        return {"files": row["files"], "seconds": round(recorded)}
+    return {
+        "files": row["files"],
+        "seconds": round(recorded + synthetic),
+        "synthetic_seconds": round(synthetic),
+        "recorded_share": f"{recorded / (recorded + synthetic):.0%}",
+    }
 
 
 def _credits(material: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -145,6 +158,8 @@ def _limits(config: ModelConfig, description: Mapping[str, Any]) -> Iterator[str
     yield f"Mono, and nothing above {SAMPLE_RATE // 2000} kHz, whatever the rate of the WAV."
     if config.quantisation == "linear" and not config.pre_emphasis:
         yield "8 bits, linear: what is quieter than about -42 dBFS is lost, and soft sounds carry noise."
+    if config.source_filter:
+        yield "Its timbres are those of the recordings it holds: it varies and joins them, and invents none."
     if config.starts_from_pictures:
         duration = config.encoder_window * FRAME_LENGTH / SAMPLE_RATE
         yield f"Longer clips are looked at in stretches of {duration:.1f} s, each knows nothing of the others."
@@ -158,6 +173,7 @@ def _sizes(config: ModelConfig, description: Mapping[str, Any]) -> Iterator[str]
     yield (
         f"SampleRNN, three tiers of {config.coarse_unit}, {config.mid_unit} and 1 samples, {config.hidden_size} wide; "
         f"256 levels, {config.quantisation}; conditioning `{config.conditioning}`"
+        f"{'; it makes an excitation, filters give it its timbre' if config.source_filter else ''}"
     )
     if visual := config.visual:
         motion = (

@@ -100,3 +100,15 @@ def test_the_card_needs_nothing_but_the_file() -> None:
     bundle = load_bundle("starter")
     again = json.loads((bundle.path / "bundle.json").read_text(encoding="utf-8"))
     assert model_card(again) == model_card(bundle.description)
+
+
+def test_what_was_made_by_rule_stands_beside_what_was_recorded() -> None:
+    material = [
+        {"file": "dog/a.wav", "sound_class": "dog", "duration": 30.0, "licence": "CC0", "attribution": "Ann"},
+        {"file": "dog/b.wav", "sound_class": "dog", "duration": 10.0, "licence": "none needed", "synthetic": True},
+        {"file": "drum/a.wav", "sound_class": "drum", "duration": 5.0, "licence": "CC0", "attribution": "Ann"},
+    ]
+    card = model_card(description(replace(TINY, pre_emphasis=0.0, source_filter=True), material=material))
+    assert "| dog | 2 | 40 | 10 | 75% |" in card
+    assert "| drum | 1 | 5 |" in card
+    assert "invents none" in card
