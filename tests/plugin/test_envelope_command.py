@@ -142,7 +142,7 @@ def test_given_back_it_makes_the_sounds_that_the_pictures_make(film: Clip, bundl
     [
         (["--start", "soon"], "--start wants seconds such as 12.5"),
         (["--duration", "1/0"], "--duration wants seconds"),
-        (["--start", "3"], "film.mov lasts 3.000 s"),
+        (["--start", "3"], "film.mov lasts 3.000 s, and 3.000 s is beyond it"),
         (["--start", "-1"], "choose --start and --duration inside it"),
         (["--duration", "0"], "choose --start and --duration inside it"),
         (["--duration", "3.5"], "3.500 s from 0.000 s on were asked for"),

@@ -389,8 +389,9 @@ def test_titles_and_what_is_missing_are_skipped_with_reasons(tmp_path: Path) -> 
     <title ref="e1" name="T" offset="0s" duration="1s"/>
     <ref-clip ref="nowhere" name="R" offset="1s" duration="1s"/>
     <video ref="e1" name="G" offset="2s" duration="1s"/>
+    <asset-clip ref="nowhere" name="A" offset="3s" duration="1s"/>
     """
     found = planned(save_document(tmp_path, document(story, frame="1/24s", start="0s")))
     assert not found.jobs
-    assert sorted(skip.label for skip in found.skips) == ["G", "R", "T"]
+    assert sorted(skip.label for skip in found.skips) == ["A", "G", "R", "T"]
     assert all(skip.reason and skip.advice for skip in found.skips)

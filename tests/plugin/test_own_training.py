@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sounds = made / "my-footsteps"
     record(sounds / "hall.wav", steps(5, 44_100, 1), 44_100, channels=2)
     record(sounds / "wood" / "floor.flac", steps(5, 22_050, 2), 22_050)
-    record(sounds / "wood" / "stairs.ogg", steps(5, 32_000, 3), 32_000)
+    record(sounds / "wood" / "stairs.ogg", steps(5, 24_000, 3), 24_000)
     record(sounds / "silent.wav", np.zeros(16_000, np.float32), 16_000)
     (sounds / "broken.wav").write_bytes(b"RIFF")
     (sounds / "notes.txt").write_text("in the hall\n")
@@ -56,9 +56,7 @@ def test_the_bundle_says_what_it_is_made_of_and_how_good_it_is(bundle: Path, fol
     assert told["training"]["started_from"] == "tiny"
     assert report["verdict"] in told["summary"]
     assert told["quality"]["following"] == report["following"]
-    assert {each["file"] for each in told["material"]} < {"hall.wav", "wood/floor.flac", "wood/stairs.ogg"} | {
-        each["file"] for each in told["material"]
-    }
+    assert {each["file"] for each in told["material"]} == {"hall.wav", "wood/floor.flac", "wood/stairs.ogg"}
     assert {name for name, _ in report["recordings"]["left_out"]} == {"broken.wav", "notes.txt", "silent.wav"}
     assert report["training"]["held_out"] is not None
     assert report["verdict"] in (folder / "run" / "report.md").read_text()

@@ -128,7 +128,7 @@ def _train_sounds(given: TrainArguments, progress: Progress) -> Sequence[Session
     plan = preset_training(preset)
     options = SessionOptions(
         sounds=given.sounds,
-        training=train_options(given, plan),
+        training=_train_options(given, plan),
         stream=StreamOptions(**given_or(given, rows=plan.rows, chunk_length=plan.chunk_length), seed=given.seed),
         classes=tuple(given.classes or ()),
         manifest=given.manifest,
@@ -161,7 +161,7 @@ def _train_clips(given: TrainArguments, progress: Progress) -> Sequence[SessionR
     stream: dict[str, Any] = given_or(given, rows=plan.rows, chunk_length=plan.chunk_length)
     options = ClipSessionOptions(
         data=given.data,
-        training=train_options(given, plan),
+        training=_train_options(given, plan),
         stream=ClipStreamOptions(**stream, fill=given.fill or "loop", seed=given.seed),  # type: ignore[arg-type]
         preset=preset,
         changes=model_changes(given),
@@ -182,8 +182,7 @@ def _train_clips(given: TrainArguments, progress: Progress) -> Sequence[SessionR
     return run_clip_session(options, progress)
 
 
-def train_options(given: TrainArguments, plan: TrainingPreset) -> TrainOptions:
-    """How to train: what was given, and of the rest what the preset says."""
+def _train_options(given: TrainArguments, plan: TrainingPreset) -> TrainOptions:
     optimiser = given_or(given, learning_rate=plan.optimiser.learning_rate, truncation=plan.optimiser.truncation)
     return TrainOptions(
         output=given.output,
