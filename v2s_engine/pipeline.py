@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -178,10 +179,10 @@ class SoundPipeline:
         left = threading.Event()
         looking = _look(self._conditioner, requests, progress, left)
         with Background(looking, ahead=_PREPARED_AHEAD, left=left, check=progress.check) as looked:
-            source = _RowSource(looked, self.bundle, self._palette, counter)
+            source = _RowSource(looked, self.bundle, self._palette, counter, progress.check)
             for made, codes in sample_lockstep(self._sampler, source.draw, self._sampler.most_rows, counter):
                 yield from source.failed()
-                samples = decode_sound(codes, self.bundle.config, made.timbre)
+                samples = decode_sound(codes, self.bundle.config, made.timbre, progress.check)
                 yield SoundTake(made.looked.request, made.take, samples, made.looked.prepared.envelope)
             yield from source.failed()
 
@@ -230,7 +231,7 @@ def _open_eyes(bundle: Bundle, device: str, *, may_differ: bool) -> tuple[Condit
 
 
 class _RowSource:
-    """One row per take, as the conditioning of each request comes."""
+    """One row per take, made when it is drawn, as the conditioning of each request comes."""
 
     def __init__(
         self,
@@ -238,17 +239,19 @@ class _RowSource:
         bundle: Bundle,
         palette: Palette | None,
         counter: _SampleCounter,
+        check: Callable[[], None],
     ) -> None:
         self._looked = looked
         self._bundle = bundle
         self._palette = palette
         self._counter = counter
-        self._ready: deque[tuple[_Making, RowJob]] = deque()
+        self._check = check
+        self._rows: Iterator[tuple[_Making, RowJob]] = iter(())
         self._failures: deque[SoundFailure] = deque()
 
     def draw(self, wait: bool) -> tuple[_Making, RowJob] | None:
         """The next row; None where none is ready (`wait` false) or none will come (`wait` true)."""
-        while not self._ready:
+        while (row := next(self._rows, None)) is None:
             results = self._looked.next(wait=wait)
             if not results:
                 return None
@@ -257,20 +260,20 @@ class _RowSource:
                     self._failures.append(result)
                     self._counter.leave_out(len(result.request.takes) * result.request.length)
                 else:
-                    self._ready.extend(self._rows(result))
-        return self._ready.popleft()
+                    self._rows = chain(self._rows, self._rows_of(result))
+        return row
 
     def failed(self) -> Iterator[SoundFailure]:
         """The requests that have failed since the last call."""
         while self._failures:
             yield self._failures.popleft()
 
-    def _rows(self, looked: _Looked) -> Iterator[tuple[_Making, RowJob]]:
+    def _rows_of(self, looked: _Looked) -> Iterator[tuple[_Making, RowJob]]:
         request, exemplars = looked.request, _exemplars(self._palette, looked.request)
         asked = Asked(looked.prepared.conditioning, looked.prepared.envelope)
         for take in request.takes:
             row = Row(request.seed, take, self._bundle.temperature)
-            told, timbre = timbred(asked, exemplars, self._bundle.config, request.seed, take)
+            told, timbre = timbred(asked, exemplars, self._bundle.config, request.seed, take, check=self._check)
             yield _Making(looked, take, timbre), RowJob(row, told.vectors, request.length, told.starts, timbre)
 
 

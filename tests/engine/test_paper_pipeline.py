@@ -99,7 +99,9 @@ def test_a_long_clip_is_what_the_trained_network_gives_window_by_window(
     """Before the seams and beyond them: the middle tier and the past go on, the coarsest tier starts again."""
     codes: list[NDArray[np.uint8]] = []
 
-    def decoded(made: NDArray[np.uint8], config: ModelConfig, timbre: None) -> NDArray[np.float32]:
+    def decoded(
+        made: NDArray[np.uint8], config: ModelConfig, timbre: None, check: Callable[[], None]
+    ) -> NDArray[np.float32]:
         codes.append(made)
         return decode_codes(made, config)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,17 +12,21 @@ import pytest
 import torch
 
 from tests.media import make_clip
-from tests.models import TINY_SOURCE_FILTER, tiny_bundle
+from tests.models import TINY_SOURCE_FILTER, tiny_bundle, tiny_palette
 from v2s_engine.audio import encode_codes
 from v2s_engine.bundle import PALETTE, Bundle, load_bundle
 from v2s_engine.envelope import Envelope
-from v2s_engine.errors import BundleDamagedError, UsageError
+from v2s_engine.errors import BundleDamagedError, CancelledError, UsageError
 from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE
-from v2s_engine.model.conditioning import envelope_conditioning
+from v2s_engine.model.conditioning import Conditioning, envelope_conditioning
 from v2s_engine.model.hearing import decode_sound, hear
-from v2s_engine.options import ModelConfig
+from v2s_engine.options import SILENCE_CODE, ModelConfig
 from v2s_engine.pipeline import SoundPipeline, SoundRequest, SoundTake
+from v2s_engine.progress import Progress
+from v2s_engine.sampling.timbred import Asked, TimbredStream, timbred
+from v2s_engine.timbre.choosing import TimbreChooser, choose_timbre
 from v2s_engine.timbre.measure import measure_timbre
+from v2s_engine.timbre.palette import Exemplars
 from v2s_engine.timbre.timbre import Timbre
 
 torch.set_num_threads(1)
@@ -54,6 +59,68 @@ def test_pieces_are_the_take_of_generate(bundle: Bundle, clip: Path, length: int
     assert isinstance(whole, SoundTake)
     assert [piece.start for piece in pieces] == list(range(0, length, FRAME_LENGTH))
     np.testing.assert_array_equal(np.concatenate([piece.samples for piece in pieces]), whole.samples)
+
+
+def test_a_stream_does_not_wait_for_the_timbre_of_all_that_is_asked_for(
+    bundle: Bundle, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An envelope that is given is known at once; the first frame wants 29 steps of it."""
+    chosen = []
+    real = TimbreChooser.add
+
+    def add(self: TimbreChooser, envelope: Envelope) -> Timbre | None:
+        chosen.append(len(envelope))
+        return real(self, envelope)
+
+    monkeypatch.setattr(TimbreChooser, "add", add)
+    steps = 2_000
+    given = Envelope.from_loudness((-35 + 25 * np.sin(np.arange(steps) / 9)).astype(np.float32))
+    asked = replace(request(clip, steps * 256, (1,)), envelope=given)
+    stream = SoundPipeline(bundle, "cpu").stream(asked)
+    assert len(next(iter(stream)).samples) == FRAME_LENGTH
+    assert sum(chosen) < 64
+
+
+def test_generate_is_stopped_while_a_timbre_is_chosen(
+    bundle: Bundle, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress, chosen = Progress(), []
+
+    def choose(
+        exemplars: Exemplars, envelope: Envelope, seed: int, take: int, check: Callable[[], None] = lambda: None
+    ) -> Timbre:
+        progress.cancel.set()
+        chosen.append(choose_timbre(exemplars, envelope, seed, take, check))
+        return chosen[-1]
+
+    monkeypatch.setattr("v2s_engine.sampling.timbred.choose_timbre", choose)
+    with pytest.raises(CancelledError):
+        list(SoundPipeline(bundle, "cpu").generate([request(clip, LENGTH, (1,))], progress))
+    assert not chosen
+
+
+def test_decoding_can_be_stopped() -> None:
+    def check() -> None:
+        raise CancelledError("stopped")
+
+    with pytest.raises(CancelledError):
+        decode_sound(np.full(512, SILENCE_CODE, np.uint8), TINY_SOURCE_FILTER, Timbre.neutral(2), check)
+
+
+def test_silence_is_exactly_silent() -> None:
+    codes = np.full(100 * 256, SILENCE_CODE, np.uint8)
+    assert not decode_sound(codes, TINY_SOURCE_FILTER, measure_timbre(np.ones(100 * 256, np.float32))).any()
+
+
+def test_a_palette_belongs_to_source_filter_models() -> None:
+    plain, exemplars = replace(TINY_SOURCE_FILTER, source_filter=False), tiny_palette().of("dog")
+    envelope = Envelope.silence(30)
+    for config, given, message in ((TINY_SOURCE_FILTER, None, "wants a palette"), (plain, exemplars, "leave it away")):
+        asked = Asked(Conditioning(envelope_conditioning(envelope, 0, config)), envelope)
+        with pytest.raises(UsageError, match=message):
+            timbred(asked, given, config, 1, 1)
+        with pytest.raises(UsageError, match=message):
+            TimbredStream([asked], given, config, 1, 1)
 
 
 def test_a_recording_comes_back_from_its_codes() -> None:

@@ -6,6 +6,7 @@ Most models make the samples themselves. A source-filter model makes an excitati
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,9 @@ from v2s_engine.timbre.timbre import Timbre
 
 EXCITATION_SCALE = 0.4
 """What an excitation is multiplied by before it becomes codes: its peaks are higher than those of the sound."""
+
+
+_AT_ONCE = 16  # steps that are decoded before whoever asked is asked again
 
 
 class Heard(NamedTuple):
@@ -59,7 +63,8 @@ class Playable(NamedTuple):
         begin = first // ENVELOPE_LENGTH
         after = total // ENVELOPE_LENGTH - before - steps
         here = self.timbre[begin : begin + steps]
-        return Playable(samples, target, Timbre.join([Timbre.neutral(before), here, Timbre.neutral(after)]))
+        parts = [Timbre.neutral(before), here, *([Timbre.neutral(after)] if after else [])]
+        return Playable(samples, target, Timbre.join(parts))
 
     def heard(self, class_index: int, config: ModelConfig) -> Heard:
         """What there is to learn in all of it."""
@@ -101,6 +106,25 @@ class SoundDecoder:
         return self._filter.add(samples / np.float32(EXCITATION_SCALE), timbre)
 
 
-def decode_sound(codes: NDArray[np.uint8], config: ModelConfig, timbre: Timbre | None = None) -> NDArray[np.float32]:
-    """The samples `[L]` of a whole sound, see `SoundDecoder`."""
-    return SoundDecoder(config).decode(codes, timbre)
+def decode_sound(
+    codes: NDArray[np.uint8],
+    config: ModelConfig,
+    timbre: Timbre | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> NDArray[np.float32]:
+    """The samples `[L]` of a whole sound, see `SoundDecoder`.
+
+    `check` is called again and again meanwhile; what it raises ends the work.
+    """
+    decoder, samples = SoundDecoder(config), np.empty(len(codes), np.float32)
+    if timbre is not None and len(timbre) != steps_covering(len(codes), ENVELOPE_LENGTH):
+        raise UsageError(
+            f"{len(codes)} codes want a timbre of {steps_covering(len(codes), ENVELOPE_LENGTH)} steps; "
+            f"got {len(timbre)}"
+        )
+    for first in range(0, len(codes), _AT_ONCE * ENVELOPE_LENGTH):
+        check()
+        here = slice(first, first + _AT_ONCE * ENVELOPE_LENGTH)
+        step = first // ENVELOPE_LENGTH
+        samples[here] = decoder.decode(codes[here], None if timbre is None else timbre[step : step + _AT_ONCE])
+    return samples

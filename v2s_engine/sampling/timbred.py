@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from v2s_engine.arrays import on_host
 from v2s_engine.bundle import Bundle
 from v2s_engine.envelope import Envelope
+from v2s_engine.errors import UsageError
 from v2s_engine.grid import steps_covering
 from v2s_engine.model.conditioning import Conditioning, with_timbre
 from v2s_engine.model.hearing import SoundDecoder
@@ -35,17 +36,28 @@ def open_palette(bundle: Bundle) -> Palette | None:
 
 
 def timbred(
-    asked: Asked, exemplars: Exemplars | None, config: ModelConfig, seed: int, take: int
+    asked: Asked,
+    exemplars: Exemplars | None,
+    config: ModelConfig,
+    seed: int,
+    take: int,
+    *,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[Conditioning, Timbre | None]:
-    """What the sampler is told of one take of a whole sound, and its timbre; without exemplars nothing is added."""
-    if exemplars is None or asked.envelope is None:
+    """What the sampler is told of one take of a whole sound, and its timbre, which only a source-filter model has.
+
+    `check` is called again and again meanwhile; what it raises ends the work. Raises `UsageError` for exemplars with
+    any other model, and for none with a source-filter model.
+    """
+    _check_exemplars(exemplars, config)
+    if exemplars is None:
         return asked.conditioning, None
-    timbre = choose_timbre(exemplars, asked.envelope, seed, take)
+    timbre = choose_timbre(exemplars, _envelope(asked), seed, take, check)
     return Conditioning(with_timbre(on_host(asked.conditioning.vectors), timbre, config)), timbre
 
 
 class TimbredStream:
-    """One take part by part: `told` is for the sampler, `decode` turns its codes into samples.
+    """One take part by part: `told` is for the sampler, `decode` turns its codes into samples. Raises as `timbred`.
 
     The sampler must have been told of a step before its codes come, and a sound's codes come in whole steps but at its
     end. The timbre of a step is known when the next 25 are asked for.
@@ -54,6 +66,7 @@ class TimbredStream:
     def __init__(
         self, parts: Iterable[Asked], exemplars: Exemplars | None, config: ModelConfig, seed: int, take: int
     ) -> None:
+        _check_exemplars(exemplars, config)
         self._parts, self._config = parts, config
         self._chooser = TimbreChooser(exemplars, seed, take) if exemplars is not None else None
         self._decoder = SoundDecoder(config)
@@ -67,10 +80,12 @@ class TimbredStream:
             return
         held = np.empty((0, self._config.conditioning_size), np.float32)
         for part in self._parts:
-            if part.envelope is not None:
-                held = np.concatenate([held, on_host(part.conditioning.vectors)])
-                held = yield from self._told(held, self._chooser.add(part.envelope))
-        yield from self._told(held, self._chooser.finish())
+            held = np.concatenate([held, on_host(part.conditioning.vectors)])
+            for timbre in self._chooser.parts(_envelope(part)):
+                held = yield from self._told(held, timbre)
+        last = self._chooser.finish()
+        if last is not None:
+            yield from self._told(held, last)
 
     def decode(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The samples `[L]` of the next codes `[L]`."""
@@ -82,12 +97,24 @@ class TimbredStream:
         self._known.append(known[steps:])
         return self._decoder.decode(codes, known[:steps])
 
-    def _told(
-        self, held: NDArray[np.float32], timbre: Timbre | None
-    ) -> Generator[Conditioning, None, NDArray[np.float32]]:
+    def _told(self, held: NDArray[np.float32], timbre: Timbre) -> Generator[Conditioning, None, NDArray[np.float32]]:
         """Gives the vectors whose timbre is known now; its value is those that are left."""
-        if timbre is None:
-            return held
         self._known.append(timbre)
         yield Conditioning(with_timbre(held[: len(timbre)], timbre, self._config))
         return held[len(timbre) :]
+
+
+def _check_exemplars(exemplars: Exemplars | None, config: ModelConfig) -> None:
+    if config.source_filter and exemplars is None:
+        raise UsageError(
+            "a source-filter model wants a palette, from which its sounds get their timbre, and got none; give the one "
+            "of its bundle or training (palette.safetensors)"
+        )
+    if exemplars is not None and not config.source_filter:
+        raise UsageError("a palette came with a model that is no source-filter model and has no timbre; leave it away")
+
+
+def _envelope(asked: Asked) -> Envelope:
+    if asked.envelope is None:
+        raise UsageError("a timbre is chosen by an envelope, and what is asked for has none; give it one")
+    return asked.envelope

@@ -9,16 +9,17 @@ alike.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.envelope import Envelope
 from v2s_engine.timbre.palette import STEPS_PER_DB, Exemplars, loudness_steps
-from v2s_engine.timbre.timbre import Timbre
+from v2s_engine.timbre.timbre import BANDS, Timbre
 
 AHEAD = 24
-"""Steps that are compared; a step's timbre is known when the steps up to this many after it are asked for."""
+"""Steps that are compared; a step's timbre is known when this many after it, and one more, are asked for."""
 
 _BEFORE = 2  # steps before a stretch that are compared as well: what starts is not what goes on
 _FLOOR = 20 * STEPS_PER_DB  # -60 dBFS: below, nothing is compared
@@ -35,66 +36,85 @@ _REMEMBERED = 4  # stretches that are used again only rather than going to anoth
 _STRANGER = (10 * STEPS_PER_DB) ** 2  # what it costs to go to another recording: one sound has one dog
 _MORE_THAN_BEST = 3  # as good as the best: costs up to 3/2 of it, and a little
 _A_LITTLE = 4 * STEPS_PER_DB**2
+_AT_ONCE = 16  # steps of a long envelope that are chosen before whoever asked is asked again
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.int32]
 
 
 class TimbreChooser:
-    """Chooses the timbre of one take step by step, as its envelope comes in."""
+    """Chooses the timbre of one take step by step, as its envelope comes in. Keeps only what it still needs of it."""
 
     def __init__(self, exemplars: Exemplars, seed: int, take: int) -> None:
         self._exemplars = exemplars
         self._numbers = np.random.Philox(key=np.array([seed, take], np.uint64))
-        self._wanted: Ints = np.zeros(0, np.int64)
-        self._onsets: NDArray[np.bool_] = np.zeros(0, np.bool_)
-        ends = np.cumsum(exemplars.lengths.astype(np.int64))
+        self._wanted: Ints = np.full(_BEFORE, _FLOOR, np.int32)  # from _BEFORE steps before the next one to be chosen
+        self._onsets: NDArray[np.bool_] = np.zeros(0, np.bool_)  # from the next one on
+        ends = np.cumsum(exemplars.lengths.astype(np.int32), dtype=np.int32)
         self._end = np.repeat(ends, exemplars.lengths)  # [U]: where the recording of each step ends
-        self._curves = _curves(exemplars, ends)  # [U, _BEFORE + AHEAD]
-        self._weights = np.concatenate([np.full(_BEFORE, 4), np.maximum(1, 8 - np.arange(AHEAD) // 3)])
+        weights = np.concatenate([np.full(_BEFORE, 4), np.maximum(1, 8 - np.arange(AHEAD) // 3)])
+        self._weights = weights.astype(np.int32)  # [_BEFORE + AHEAD]
+        # Steps come last: sums over the others are then three times as fast.
+        self._curves = _curves(exemplars, ends)  # [_BEFORE + AHEAD, U]
+        self._curve_sums = self._weights @ self._curves  # [U]
+        self._levels = np.ascontiguousarray(exemplars.timbre.levels.T, np.int16)  # [BANDS, U + 1]
         self._at: int | None = None
         self._gain = 0
         self._since = 0
         self._held = 0
         self._since_onset = _BETWEEN_ONSETS
         self._used: deque[int] = deque(maxlen=_REMEMBERED)
-        self._chosen: list[int] = []
+        self._chosen: list[int] = []  # exemplars' steps that are not given yet
         self._rests: list[bool] = []
-        self._given = 0
 
     def add(self, envelope: Envelope) -> Timbre | None:
         """The timbre of as many more steps as can be known now; None where that is none yet."""
-        self._wanted = np.concatenate([self._wanted, loudness_steps(envelope.loudness).astype(np.int64)])
+        loudness = np.maximum(loudness_steps(envelope.loudness), _FLOOR).astype(np.int32)
+        self._wanted = np.concatenate([self._wanted, loudness])
         self._onsets = np.concatenate([self._onsets, envelope.onset >= _ONSET])
-        for step in range(len(self._chosen), len(self._wanted) - AHEAD):
-            self._choose(step)
+        self._choose_next(max(0, len(self._onsets) - AHEAD))
         return self._give(len(self._chosen) - 1)
+
+    def parts(self, envelope: Envelope) -> Iterator[Timbre]:
+        """What `add` gives, a few steps at a time: so a long envelope need not be waited for."""
+        for first in range(0, len(envelope), _AT_ONCE):
+            here = slice(first, first + _AT_ONCE)
+            timbre = self.add(Envelope(envelope.loudness[here], envelope.onset[here]))
+            if timbre is not None:
+                yield timbre
 
     def finish(self) -> Timbre | None:
         """The timbre of all steps that are left; after the last one silence is expected."""
-        for step in range(len(self._chosen), len(self._wanted)):
-            self._choose(step)
+        self._wanted = np.concatenate([self._wanted, np.full(AHEAD, _FLOOR, np.int32)])
+        self._choose_next(len(self._onsets))
         return self._give(len(self._chosen))
 
-    def _give(self, until: int) -> Timbre | None:
-        """The steps from those that were given to `until`; where the next is known, its level ends the last one."""
-        first = self._given
-        if until <= first:
+    def _choose_next(self, count: int) -> None:
+        """Choose so many more steps, and forget what was asked for in them."""
+        for step in range(count):
+            self._choose(self._wanted[step : step + _BEFORE + AHEAD], starts=bool(self._onsets[step]))
+        self._wanted, self._onsets = self._wanted[count:], self._onsets[count:]
+
+    def _give(self, count: int) -> Timbre | None:
+        """The first steps of those not given yet; where the step after them is known, its level ends the last one."""
+        if count <= 0:
             return None
-        self._given = until
         held = self._exemplars.timbre
-        at = np.array(self._chosen[first:until])
-        last = self._chosen[until] if until < len(self._chosen) else self._chosen[until - 1] + 1
-        sounding = ~np.array(self._rests[first:until])
+        at = np.array(self._chosen[:count])
+        last = self._chosen[count] if count < len(self._chosen) else self._chosen[-1] + 1
+        sounding = ~np.array(self._rests[:count])
+        del self._chosen[:count], self._rests[:count]
         return Timbre(
             held.levels[np.append(at, last)],
             np.where(sounding, held.lags[at], 0).astype(np.uint16),
             np.where(sounding, held.strengths[at], 0).astype(np.uint8),
         )
 
-    def _choose(self, step: int) -> None:
-        """The exemplars' step for a step of the sound. At rest the last timbre stays, without its pitch."""
-        wanted = self._window(step)
-        is_onset = bool(self._onsets[step]) and self._since_onset >= _BETWEEN_ONSETS
+    def _choose(self, wanted: Ints, *, starts: bool) -> None:
+        """The exemplars' step for a step of the sound, from what is asked for around it `[_BEFORE + AHEAD]`.
+
+        At rest the last timbre stays, without its pitch.
+        """
+        is_onset = starts and self._since_onset >= _BETWEEN_ONSETS
         self._since_onset = 0 if is_onset else self._since_onset + 1
         if wanted[_BEFORE] <= _FLOOR and not is_onset:
             self._rests.append(True)
@@ -111,11 +131,6 @@ class TimbreChooser:
         self._rests.append(False)
         self._chosen.append(self._at)
 
-    def _window(self, step: int) -> Ints:
-        """What is asked for around a step `[_BEFORE + AHEAD]`, silence beyond the ends."""
-        padded = np.pad(self._wanted[max(0, step - _BEFORE) : step + AHEAD], (max(0, _BEFORE - step), 0))
-        return np.maximum(np.pad(padded, (0, _BEFORE + AHEAD - len(padded))), _FLOOR)
-
     def _fades(self, wanted: Ints, *, is_onset: bool) -> bool:
         """Whether the last step of a recording is to be held, since what is asked for dies away longer than it did."""
         near = wanted[_BEFORE : _BEFORE + _MISFIT_STEPS]
@@ -126,20 +141,22 @@ class TimbreChooser:
         if self._at is None or following >= self._end[self._at]:
             return False
         if is_onset:
-            near = self._curves[following]
+            near = self._curves[:, following]
             return bool(near[_BEFORE] - near[0] > 12 * STEPS_PER_DB)  # it starts there as well
         if self._since < _LEAST_STRETCH:
             return True
         span = slice(_BEFORE, _BEFORE + _MISFIT_STEPS)
-        expected = np.maximum(self._curves[following, span] + self._gain, _FLOOR)
+        expected = np.maximum(self._curves[span, following] + self._gain, _FLOOR)
         return bool(np.abs(wanted[span] - expected).sum() <= _MISFIT * _MISFIT_STEPS)
 
     def _draw(self, wanted: Ints, following: int | None) -> int:
         """A new stretch, where the loudness asked for fits best."""
         total = int(self._weights.sum())
-        gains = np.clip((wanted - self._curves) @ self._weights // total, -_MOST_GAIN, _MOST_GAIN)
-        misfits = wanted - np.maximum(self._curves + gains[:, None], _FLOOR)
-        costs = (misfits**2) @ self._weights // total
+        gains = np.clip((int(wanted @ self._weights) - self._curve_sums) // total, -_MOST_GAIN, _MOST_GAIN)
+        misfits = np.maximum(self._curves + gains, _FLOOR) - wanted[:, None]
+        misfits *= misfits
+        misfits *= self._weights[:, None]
+        costs = misfits.sum(axis=0, dtype=np.int32) // total
         if following is not None:
             costs = costs + self._join_costs(following)
         if self._used:
@@ -155,33 +172,40 @@ class TimbreChooser:
         """How far the timbre at the start of each step `[U]` is from where the present stretch ends: 6 dB cost as much
         as a misfit of 6 dB.
         """
-        levels = self._exemplars.timbre.levels
-        distance = np.abs(levels[:-1].astype(np.int64) - levels[following].astype(np.int64)).sum(axis=1)
-        return np.asarray((distance // (2 * levels.shape[1])) ** 2, np.int64)
+        distance = np.abs(self._levels[:, :-1] - self._levels[:, following, None]).sum(axis=0, dtype=np.int32)
+        return np.asarray((distance // (2 * BANDS)) ** 2, np.int32)
 
     def _one_of_the_best(self, costs: Ints) -> int:
-        order = np.argsort(costs, kind="stable")
-        limit = int(costs[order[0]]) * _MORE_THAN_BEST // 2 + _A_LITTLE
+        limit = int(costs.min()) * _MORE_THAN_BEST // 2 + _A_LITTLE
+        good = np.flatnonzero(costs <= limit)
         best: list[int] = []
-        for at in order:
-            if costs[at] > limit or len(best) == _CHOICE:
+        for at in good[np.argsort(costs[good], kind="stable")].tolist():
+            if all(abs(at - other) >= _APART for other in best):
+                best.append(at)
+            if len(best) == _CHOICE:
                 break
-            if all(abs(int(at) - other) >= _APART for other in best):
-                best.append(int(at))
         return best[int(self._numbers.random_raw() % len(best))]
 
 
-def choose_timbre(exemplars: Exemplars, envelope: Envelope, seed: int, take: int) -> Timbre:
-    """The timbre of a whole sound of at least one step: what a `TimbreChooser` gives, put together."""
-    chooser = TimbreChooser(exemplars, seed, take)
-    parts = [part for part in (chooser.add(envelope), chooser.finish()) if part is not None]
-    return Timbre.join(parts)
+def choose_timbre(
+    exemplars: Exemplars, envelope: Envelope, seed: int, take: int, check: Callable[[], None] = lambda: None
+) -> Timbre:
+    """The timbre of a whole sound of at least one step: what a `TimbreChooser` gives, put together.
+
+    `check` is called again and again meanwhile; what it raises ends the work.
+    """
+    chooser, parts = TimbreChooser(exemplars, seed, take), []
+    for part in chooser.parts(envelope):
+        parts.append(part)
+        check()
+    rest = chooser.finish()
+    return Timbre.join(parts if rest is None else [*parts, rest])
 
 
 def _curves(exemplars: Exemplars, ends: Ints) -> Ints:
-    """Loudness around every step `[U, _BEFORE + AHEAD]`; beyond the ends of a recording there is silence."""
+    """Loudness around every step `[_BEFORE + AHEAD, U]`; beyond the ends of a recording there is silence."""
     rows = []
-    for end, length in zip(ends, exemplars.lengths.astype(np.int64), strict=True):
-        own = np.pad(exemplars.loudness[end - length : end].astype(np.int64), (_BEFORE, AHEAD - 1))
+    for end, length in zip(ends, exemplars.lengths.astype(np.int32), strict=True):
+        own = np.pad(exemplars.loudness[end - length : end].astype(np.int32), (_BEFORE, AHEAD - 1))
         rows.append(np.lib.stride_tricks.sliding_window_view(own, _BEFORE + AHEAD))
-    return np.concatenate(rows)
+    return np.ascontiguousarray(np.concatenate(rows).T)

@@ -2,9 +2,10 @@
 
     excitation -> pitch: y[t] = √(1-b²) x[t] + b y[t - lag] -> envelope: s[t] = g y[t] + Σ a[k] s[t - k] -> sound
 
-Together they have unit gain for white noise. The envelope's coefficients follow from its levels by linear prediction (Levinson
-and Durbin; Makhoul, "Linear prediction: a tutorial review", 1975) and change every 64 samples, between the levels at a
-step's two ends. `whiten` is the exact inverse, whatever the timbre says: a poor one costs quality, never the sound.
+Together they have unit gain for white noise. The envelope's coefficients follow from its levels by linear prediction
+(Levinson and Durbin; Makhoul, "Linear prediction: a tutorial review", 1975) and change every 64 samples, between the
+levels at a step's two ends. `whiten` is the exact inverse, whatever the timbre says: a poor one costs quality, never
+the sound.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _LAG_WINDOW_HZ = 30.0  # widens peaks, so that no filter rings for long
 _WHITE_FLOOR = 1.0003  # -35 dB of white noise, so that no filter is nearly singular
 _LEAST_RESONANCE = 0.1  # -10 dB: where the envelope's peaks lie between the multiples of the pitch
 _STEPS_AT_ONCE = 16
+_STEPS_WHITENED_AT_ONCE = 1_024  # 16 s: ten minutes at once would take 1.6 GB
 _SILENT = 1e-9  # what rings on more quietly ends: silence is exactly 0, and no denormals
 
 Floats = NDArray[np.float64]
@@ -80,14 +82,18 @@ def whiten(samples: NDArray[np.float32], timbre: Timbre) -> NDArray[np.float32]:
 
 def without_envelope(samples: NDArray[np.float32], timbre: Timbre) -> Floats:
     """Samples `[L]` without their spectral envelope, pitch still in them."""
-    filters = envelope_filters(timbre)
-    blocks = len(filters.gain)
-    padded = np.zeros(ORDER + blocks * BLOCK)
+    padded = np.zeros(ORDER + len(timbre) * ENVELOPE_LENGTH)
     padded[ORDER : ORDER + len(samples)] = samples
-    windows = np.lib.stride_tricks.sliding_window_view(padded, ORDER)[:-1].reshape(blocks, BLOCK, ORDER)
-    predicted = np.einsum("bnk,bk->bn", windows, filters.past[:, ::-1])
-    flat = (padded[ORDER:].reshape(blocks, BLOCK) - predicted) / filters.gain[:, None]
-    return np.asarray(flat.reshape(-1)[: len(samples)], np.float64)
+    flat = np.empty(len(timbre) * ENVELOPE_LENGTH)
+    for first in range(0, len(timbre), _STEPS_WHITENED_AT_ONCE):
+        filters = envelope_filters(timbre[first : first + _STEPS_WHITENED_AT_ONCE])
+        blocks = len(filters.gain)
+        begin, end = first * ENVELOPE_LENGTH, first * ENVELOPE_LENGTH + blocks * BLOCK
+        windows = np.lib.stride_tricks.sliding_window_view(padded[begin : end + ORDER], ORDER)[:-1]
+        predicted = np.einsum("bnk,bk->bn", windows.reshape(blocks, BLOCK, ORDER), filters.past[:, ::-1])
+        here = (padded[begin + ORDER : end + ORDER].reshape(blocks, BLOCK) - predicted) / filters.gain[:, None]
+        flat[begin:end] = here.reshape(-1)
+    return flat[: len(samples)]
 
 
 class TimbreFilter:
@@ -113,22 +119,18 @@ class TimbreFilter:
         return sound[: len(excitation)].astype(np.float32)
 
     def _repeated(self, excitation: Floats, timbre: Timbre) -> Floats:
-        """The pitch filter. A lag's worth of samples needs only samples before it, so it is done at once."""
-        held = np.concatenate([self._pitched, excitation])
-        gains = timbre.pitch_gains()
-        for step, (lag, gain) in enumerate(zip(timbre.lags.astype(int), gains, strict=True)):
-            if not gain:
-                continue
-            begin = MOST_LAG + step * ENVELOPE_LENGTH
-            end = begin + ENVELOPE_LENGTH
-            held[begin:end] *= np.sqrt(1 - gain**2)
-            for at in range(begin, end, lag):
-                to = min(at + lag, end)
-                held[at:to] += gain * held[at - lag : to - lag]
-        self._pitched = held[-MOST_LAG:].copy()
-        if np.abs(self._pitched).max() < _SILENT:
-            self._pitched[:] = 0.0
-        return held[MOST_LAG:]
+        """The pitch filter, a step at a time: what rings on may end after every step, however a sound is cut."""
+        pitched = np.empty(len(excitation))
+        for step, (lag, gain) in enumerate(zip(timbre.lags.astype(int), timbre.pitch_gains(), strict=True)):
+            span = slice(step * ENVELOPE_LENGTH, (step + 1) * ENVELOPE_LENGTH)
+            held = np.concatenate([self._pitched, excitation[span]])
+            if gain:
+                _repeat(held, lag, gain)
+            pitched[span] = held[MOST_LAG:]
+            self._pitched = held[-MOST_LAG:]
+            if np.abs(self._pitched).max() < _SILENT:
+                self._pitched = np.zeros(MOST_LAG)
+        return pitched
 
     def _coloured(self, pitched: Floats, timbre: Timbre) -> Floats:
         """The envelope's filter, a block at a time: a matrix for what comes in, another for what rings on."""
@@ -141,6 +143,14 @@ class TimbreFilter:
                 block[-ORDER:] = 0.0
             self._sound = block[-ORDER:].copy()
         return np.asarray(blocks.reshape(-1), np.float64)
+
+
+def _repeat(held: Floats, lag: int, gain: float) -> None:
+    """The pitch filter on what stands behind `MOST_LAG` samples; a lag's worth needs only what is before it."""
+    held[MOST_LAG:] *= np.sqrt(1 - gain**2)
+    for at in range(MOST_LAG, len(held), lag):
+        to = min(at + lag, len(held))
+        held[at:to] += gain * held[at - lag : to - lag]
 
 
 def _block_matrices(past: Floats) -> tuple[Floats, Floats]:

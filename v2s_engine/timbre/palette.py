@@ -33,10 +33,12 @@ class Exemplars:
 
     def __post_init__(self) -> None:
         steps = len(self.timbre)
-        if self.loudness.shape != (steps,) or int(self.lengths.sum()) != steps or not steps or not self.lengths.all():
+        together = int(self.lengths.sum(dtype=np.uint64))
+        fits = self.loudness.shape == (steps,) and self.lengths.ndim == 1 and together == steps
+        if not (steps and fits and self.lengths.all()):
             raise UsageError(
                 f"exemplars of {steps} steps want a loudness for each and recordings of at least one step that are as "
-                f"long together; got {list(self.loudness.shape)} and {int(self.lengths.sum())}"
+                f"long together; got {list(self.loudness.shape)} and {together} in {list(self.lengths.shape)}"
             )
 
     @classmethod

@@ -46,10 +46,10 @@ class Timbre:
 
     def __post_init__(self) -> None:
         steps = len(self.lags)
-        if self.levels.shape != (steps + 1, BANDS) or self.strengths.shape != (steps,):
+        if self.levels.shape != (steps + 1, BANDS) or not self.lags.shape == self.strengths.shape == (steps,):
             raise UsageError(
-                f"a timbre of {steps} steps wants levels [{steps + 1}, {BANDS}] and strengths [{steps}]; "
-                f"got {list(self.levels.shape)} and {list(self.strengths.shape)}"
+                f"a timbre of {steps} steps wants levels [{steps + 1}, {BANDS}], lags and strengths [{steps}]; got "
+                f"{list(self.levels.shape)}, {list(self.lags.shape)} and {list(self.strengths.shape)}"
             )
         voiced = self.lags[self.lags > 0]
         if len(voiced) and (voiced.min() < LEAST_LAG or voiced.max() > MOST_LAG):

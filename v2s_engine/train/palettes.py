@@ -24,12 +24,18 @@ MOST_LENGTH = 180 * SAMPLE_RATE
 
 
 def save_palette(recordings: Sequence[Recording], config: ModelConfig, folder: Path) -> Path | None:
-    """Write the palette of a source-filter model beside its checkpoints; None for models that have none."""
+    """Write the palette of a source-filter model beside its checkpoints; None for models that have none.
+
+    One that stands there already is left: it belongs to the training that is resumed.
+    """
     if not config.source_filter:
         return None
     path = folder / PALETTE
-    folder.mkdir(parents=True, exist_ok=True)
-    write_palette(path, training_palette(recordings, config.sound_classes))
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.part")
+        write_palette(draft, training_palette(recordings, config.sound_classes))
+        draft.replace(path)
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -105,3 +106,39 @@ def test_at_rest_there_is_no_pitch(exemplars: Exemplars) -> None:
     chosen = choose_timbre(exemplars, Envelope.silence(100), 0, 1)
     assert len(chosen) == 100
     assert not chosen.lags.any()
+
+
+def wave(steps: int) -> Envelope:
+    return Envelope.from_loudness((-35 + 25 * np.sin(np.arange(steps) / 9)).astype(np.float32))
+
+
+def test_a_long_sound_takes_no_more_memory_than_a_short_one(exemplars: Exemplars) -> None:
+    chooser, part = TimbreChooser(exemplars, 1, 1), wave(40)
+    for _ in range(5):
+        chooser.add(part)
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            chooser.add(part)
+        assert tracemalloc.get_traced_memory()[0] < 10_000  # 4,000 steps asked for as whole numbers are 16 kB and more
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_choice_can_be_stopped(exemplars: Exemplars) -> None:
+    """At least once for every 32 steps it is asked whether to go on."""
+    asked = 0
+
+    def check() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        choose_timbre(exemplars, wave(30 * 32), 1, 1, check)
+
+
+def test_a_recording_of_one_step_can_be_chosen() -> None:
+    exemplars = Exemplars.measure([burst([0.0], 0.016, low=200, high=7_000, seed=1)])
+    assert len(choose_timbre(exemplars, wave(100), 2**64 - 1, 2**32 - 1)) == 100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +17,8 @@ from v2s_engine.grid import ENVELOPE_LENGTH, SAMPLE_RATE
 from v2s_engine.timbre.filters import BLOCK, TimbreFilter, envelope_filters, whiten
 from v2s_engine.timbre.measure import measure_timbre
 from v2s_engine.timbre.timbre import BANDS, LEAST_LAG, MOST_LAG, Timbre, timbre_vectors
+
+Ints = NDArray[np.int64]
 
 
 def any_timbre(steps: int, seed: int) -> Timbre:
@@ -56,6 +60,57 @@ def test_pieces_do_not_show(data: st.DataObject) -> None:
     first = in_pieces.add(excitation[: cut * ENVELOPE_LENGTH], timbre[:cut])
     second = in_pieces.add(excitation[cut * ENVELOPE_LENGTH :], timbre[cut:])
     np.testing.assert_array_equal(np.concatenate([first, second]), TimbreFilter().add(excitation, timbre))
+
+
+@pytest.mark.parametrize("lag", [LEAST_LAG, 200, MOST_LAG])
+def test_pieces_do_not_show_while_a_pitch_dies_away(lag: int) -> None:
+    """Where what rings on is too quiet to be kept, too."""
+    steps = 200
+    timbre = Timbre(
+        np.full((steps + 1, BANDS), 200, np.uint8), np.full(steps, lag, np.uint16), np.full(steps, 200, np.uint8)
+    )
+    excitation = np.zeros(steps * ENVELOPE_LENGTH, np.float32)
+    excitation[:ENVELOPE_LENGTH] = 0.1 * np.random.default_rng(lag).standard_normal(ENVELOPE_LENGTH)
+    filters, piece = TimbreFilter(), 4
+    pieces = [
+        filters.add(excitation[first * ENVELOPE_LENGTH : (first + piece) * ENVELOPE_LENGTH], timbre[first:][:piece])
+        for first in range(0, steps, piece)
+    ]
+    np.testing.assert_array_equal(np.concatenate(pieces), TimbreFilter().add(excitation, timbre))
+
+
+EXTREME_LEVELS = {
+    "lowest": lambda step, band: 0 * (step + band),
+    "highest": lambda step, band: 255 + 0 * (step + band),
+    "every other band": lambda step, band: 255 * (band % 2) + 0 * step,
+    "every other band in turns": lambda step, band: 255 * ((step + band) % 2),
+    "one band": lambda step, band: 255 * (band == 0) + 0 * step,
+    "lowest and highest band in turns": lambda step, band: 255 * (band == (BANDS - 1) * (step % 2)),
+    "one band after the other": lambda step, band: 255 * (band == step % BANDS),
+    "halves in turns": lambda step, band: 255 * ((band < BANDS // 2) == (step % 2 == 0)),
+}
+
+
+@pytest.mark.parametrize("lag", [0, LEAST_LAG, MOST_LAG])
+@pytest.mark.parametrize("levels", EXTREME_LEVELS.values(), ids=EXTREME_LEVELS.keys())
+def test_no_timbre_makes_a_sound_explode(levels: Callable[[Ints, Ints], Ints], lag: int) -> None:
+    """The strongest pitch, envelopes that no sound has: noise stays within 15 dB, and ends when it is over."""
+    steps = 100
+    timbre = Timbre(
+        levels(np.arange(steps + 1)[:, None], np.arange(BANDS)).astype(np.uint8),
+        np.full(steps, lag, np.uint16),
+        np.full(steps, 255, np.uint8),
+    )
+    noise = 0.1 * np.random.default_rng(1).standard_normal(steps * ENVELOPE_LENGTH).astype(np.float32)
+    filters = TimbreFilter()
+    made = filters.add(noise, timbre)
+    assert np.isfinite(made).all()
+    assert abs(20 * np.log10(made.std() / noise.std())) < 15
+    np.testing.assert_allclose(TimbreFilter().add(whiten(noise, timbre), timbre), noise, atol=1e-4)
+    unpitched = Timbre(timbre.levels, np.zeros(steps, np.uint16), np.zeros(steps, np.uint8))  # as at rest
+    rest = filters.add(np.zeros_like(noise), unpitched)
+    assert np.abs(rest[SAMPLE_RATE // 2 :]).max() < 1e-4
+    assert not rest[-ENVELOPE_LENGTH:].any()
 
 
 def test_the_filters_are_the_slow_obvious_ones() -> None:

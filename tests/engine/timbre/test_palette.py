@@ -31,12 +31,15 @@ def test_a_damaged_palette_is_said(tmp_path: Path) -> None:
     with pytest.raises(BundleDamagedError, match="cat"):
         read_palette(path, ["cat"])
     tensors = load_file(path)
-    for name, value in {
-        "dog/levels": tensors["dog/levels"][:-2],
-        "dog/lags": tensors["dog/lags"].astype(np.int32),
-        "dog/loudness": tensors["dog/loudness"][1:],
-        "dog/lengths": tensors["dog/lengths"] + np.uint32(1),
-    }.items():
+    for name, value in [
+        ("dog/levels", tensors["dog/levels"][:-2]),
+        ("dog/lags", tensors["dog/lags"].astype(np.int32)),
+        ("dog/lags", tensors["dog/lags"][:, None]),
+        ("dog/strengths", tensors["dog/strengths"][:, None]),
+        ("dog/loudness", tensors["dog/loudness"][1:]),
+        ("dog/lengths", tensors["dog/lengths"] + np.uint32(1)),
+        ("dog/lengths", tensors["dog/lengths"][None]),
+    ]:
         save_file(tensors | {name: np.ascontiguousarray(value)}, path)
         with pytest.raises(BundleDamagedError, match="not the palette of this bundle"):
             read_palette(path, ["dog"])
