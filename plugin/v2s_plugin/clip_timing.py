@@ -47,6 +47,11 @@ def read_timing(
     info = probe(clip)
     if info.still:
         raise UsageError(f"{clip} is a still image, in which nothing moves; give a clip")
+    if start >= info.duration:
+        raise UsageError(
+            f"{clip.name} lasts {float(info.duration):.3f} s, and {float(start):.3f} s is beyond it; "
+            "choose --start and --duration inside it"
+        )
     wanted = info.duration - start if duration is None else duration
     if start < 0 or wanted <= 0 or start + wanted > info.duration:
         raise UsageError(

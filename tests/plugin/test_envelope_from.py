@@ -274,7 +274,7 @@ def test_a_guide_that_is_gone_or_changed_is_told_and_can_be_named(out: Path) -> 
     guide = out.parent / "guide.csv"
     kept = guide.rename(out.parent.parent / f"{out.parent.name} old.csv")
     before = out.read_bytes()
-    with pytest.raises(TimelineError, match=r"b \(dog\) .* guide guide\.csv, which cannot be read .*--envelope-from"):
+    with pytest.raises(TimelineError, match=r"b \(dog\) .* guide\.csv, which cannot be read \([^;]*\); name it with"):
         add(out, 1, ["2"], ClickSource())
     drawn(guide, 3.2)
     with pytest.raises(TimelineError, match="which was changed since; name the old one"):

@@ -136,6 +136,16 @@ def test_the_sound_of_pictures_is_heard_unless_it_is_hidden(tmp_path: Path, hide
     )
 
 
+@pytest.mark.parametrize(("index", "own"), [("1", True), ("all", True), ("-1", False), (None, False)])
+def test_without_notes_of_the_streams_the_chosen_stream_says_whether_there_is_sound(
+    tmp_path: Path, index: str | None, own: bool
+) -> None:
+    """As in what MLT saves with `no_meta`."""
+    film = producer("a", "a.mov", length=100, **({} if index is None else {"audio_index": index}))
+    cut = read(tmp_path, film, playlist("v1", entry("a", 0, 9)), tractor("t", track("v1")))
+    assert [each.kind for each in cut.tracks] == ["Video", *["Audio"] * own]
+
+
 MIX = tractor("mix", track("a", None, 30, 49), track("b", None, 0, 19), transition("luma", last=19), first=0, last=19)
 
 

@@ -92,7 +92,7 @@ class _Reader:
         used = item.element.get("srcEnable", "all")
         for part, shift in pictures[:1]:
             asset = self._document.resource(part)
-            if used != "audio" and asset is not None and (asset.tag != "asset" or _has(asset, "Video")):
+            if used != "audio" and (asset is None or asset.tag != "asset" or _has(asset, "Video")):
                 yield self._entry(item, self._clip(item, self._reference(asset), shift, part))
         for part, shift in sounds[:1]:
             asset = self._document.resource(part)
@@ -202,7 +202,9 @@ class _Reader:
         start = item.start + moved
         return Entry(start, start + Fraction(length.value).limit_denominator(10**6) / self._rate, item, kind, made)
 
-    def _reference(self, asset: Element) -> Any:
+    def _reference(self, asset: Element | None) -> Any:
+        if asset is None:  # the document does not say what its `ref` is
+            return otio.schema.MissingReference()
         name = asset.get("name", "")
         if asset.tag != "asset":
             return otio.schema.GeneratorReference(name, asset.tag)

@@ -200,10 +200,16 @@ def is_black(producer: Element) -> bool:
 
 
 def has_sound(producer: Element) -> bool:
-    """Whether the document says of a producer that it has sound, which is heard."""
-    streams = (each for each in producer.findall("property") if _STREAM.fullmatch(each.get("name", "")))
-    unheard = is_on(producer, "set.test_audio") or property_of(producer, "audio_index").strip() == "-1"
-    return not unheard and any(each.text == "audio" for each in streams)
+    """Whether the document says of a producer that it has sound, which is heard.
+
+    It says so in what it notes of the file's streams. Where a program saves without that (`no_meta`, as Shotcut asks
+    for), the number of the chosen stream says it, which is -1 where there is none.
+    """
+    chosen = property_of(producer, "audio_index").strip()
+    if is_on(producer, "set.test_audio") or chosen == "-1":
+        return False
+    streams = [each.text for each in producer.findall("property") if _STREAM.fullmatch(each.get("name", ""))]
+    return "audio" in streams if streams else chosen == "all" or chosen.isdecimal()
 
 
 _STREAM = re.compile(r"meta\.media\.\d+\.stream\.type")

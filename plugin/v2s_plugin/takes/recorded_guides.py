@@ -55,8 +55,9 @@ def _read_recorded(sound: ListedSound, url: str, sha256: str, folder: Path) -> G
     try:
         guide = _read(find_on_disk(url, folder))
     except (MediaError, UsageError) as error:
+        reason = str(error).partition(";")[0]  # its advice is for films
         raise TimelineError(
-            f"{what}, which cannot be read ({error}); name it with --envelope-from, or run v2s generate again"
+            f"{what}, which cannot be read ({reason}); name it with --envelope-from, or run v2s generate again"
         ) from error
     if guide.sha256 != sha256:
         raise TimelineError(
