@@ -55,6 +55,10 @@ class StreamOptions:
     seed: int = 0
 
 
+MOST_READY = 3 * 3_600 * SAMPLE_RATE
+"""Samples of recordings that are kept ready to be learned from: 3 hours, 1.4 GB for source-filter models."""
+
+
 class _Excerpt(NamedTuple):
     codes: NDArray[np.uint8]
     targets: NDArray[np.uint8]
@@ -133,6 +137,9 @@ class ExcerptStream:
             rate = round(SAMPLE_RATE * self._options.speeds[speed])
             samples = resample(self._sounds[class_index][recording], rate, SAMPLE_RATE)
             self._ready[place] = playable(samples, self._config)
+            held = sum(len(each.samples) for each in self._ready.values())
+            while held > MOST_READY and len(self._ready) > 1:
+                held -= len(self._ready.pop(next(iter(self._ready))).samples)  # the one made first
         return self._ready[place]
 
     def _draw(self, row: int, number: int) -> _Excerpt:

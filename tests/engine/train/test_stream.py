@@ -105,3 +105,17 @@ def test_random_gain_never_clips() -> None:
         codes = stream.next_chunk().codes
         assert codes.max() <= 255
         assert np.abs(decode_codes(codes.reshape(-1), flat)).max() <= 0.99
+
+
+def test_what_is_kept_ready_is_bounded_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("v2s_engine.train.stream.MOST_READY", 1)
+        forgetful = ExcerptStream(RECORDINGS, CONFIG, OPTIONS)
+        few = [forgetful.next_chunk() for _ in range(20)]
+        assert len(forgetful._ready) == 1
+    keeping = ExcerptStream(RECORDINGS, CONFIG, OPTIONS)
+    for one in few:
+        other = keeping.next_chunk()
+        np.testing.assert_array_equal(one.codes, other.codes)
+        np.testing.assert_array_equal(one.conditioning, other.conditioning)
+    assert len(keeping._ready) > 1
