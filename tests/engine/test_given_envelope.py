@@ -115,7 +115,7 @@ def heard_at(samples: NDArray[np.float32], wanted: float) -> float:
 
 @pytest.mark.parametrize("sound_class", ["drum", "dog"])
 def test_the_starter_sounds_where_the_editor_clicked(tmp_path: Path, sound_class: str) -> None:
-    """On no grid of 16 ms; the clip starts anywhere on the timeline. Most within 20 ms, and none is missed by far."""
+    """On no grid of 16 ms; the clip starts anywhere on the timeline. Most within 25 ms, and none is missed by far."""
     at = np.array([0.8, 1.309, 1.9, 2.517, 3.05, 3.633, 4.2, 4.95])
     write_wav(tmp_path / "clicks.wav", clicks(at, 5.5), 48_000)
     start, length = Fraction(1, 3), 5 * SAMPLE_RATE
@@ -127,5 +127,6 @@ def test_the_starter_sounds_where_the_editor_clicked(tmp_path: Path, sound_class
     for made in SoundPipeline(load_bundle("starter"), "cpu").generate([asked]):
         assert isinstance(made, SoundTake)
         off += [abs(heard_at(made.samples, wanted - float(start))) for wanted in at]
-    assert np.mean(np.array(off) <= 0.020) >= 0.9
+    assert np.median(off) <= 0.01
+    assert np.mean(np.array(off) <= 0.025) >= 0.9
     assert max(off) < 0.06
