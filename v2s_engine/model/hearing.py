@@ -25,7 +25,6 @@ from v2s_engine.timbre.timbre import Timbre
 EXCITATION_SCALE = 0.4
 """What an excitation is multiplied by before it becomes codes: its peaks are higher than those of the sound."""
 
-
 _AT_ONCE = 16  # steps that are decoded before whoever asked is asked again
 
 

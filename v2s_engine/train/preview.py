@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from v2s_engine.audio import write_wav
 from v2s_engine.corpus.clip_material import PreparedClip
 from v2s_engine.corpus.recordings import Recording
-from v2s_engine.envelope import measure_envelope
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import FRAME_LENGTH, SAMPLE_RATE, steps_covering
-from v2s_engine.model.conditioning import Conditioning, envelope_conditioning, picture_conditioning
+from v2s_engine.model.conditioning import Conditioning, picture_conditioning
+from v2s_engine.model.hearing import playable
 from v2s_engine.model.samplernn import SampleRNN
 from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress
@@ -28,7 +28,6 @@ from v2s_engine.sampling.fold import fold_weights
 from v2s_engine.sampling.lockstep import RowJob
 from v2s_engine.sampling.sampler import Row, Sampler
 from v2s_engine.sampling.sound_jobs import sampled_sounds
-from v2s_engine.timbre.measure import measure_timbre
 from v2s_engine.timbre.timbre import Timbre
 from v2s_engine.train.parameters import numpy_parameters
 
@@ -138,8 +137,8 @@ class _Told(NamedTuple):
 
 def _heard(samples: NDArray[np.float32], class_index: int, config: ModelConfig) -> _Told:
     """What the coarsest tier is told of a recording."""
-    timbre = measure_timbre(samples) if config.source_filter else None
-    return _Told(Conditioning(envelope_conditioning(measure_envelope(samples), class_index, config, timbre)), timbre)
+    ready = playable(samples, config)
+    return _Told(Conditioning(ready.heard(class_index, config).conditioning), ready.timbre)
 
 
 def _told(model: SampleRNN, clip: PreparedClip, length: int) -> _Told:
