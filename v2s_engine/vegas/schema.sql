@@ -46,8 +46,10 @@ CREATE TABLE fetches (          -- one row per video that was tried; none yet: w
     width        INTEGER,
     height       INTEGER,
     licence      TEXT,          -- as the source states it; NULL: not stated
-    attribution  TEXT
+    attribution  TEXT,
+    content      TEXT           -- digest of its decoded pictures and sound: the same content has the same
 ) STRICT;
+CREATE INDEX fetches_of_content ON fetches (content);
 
 CREATE TABLE pieces (           -- the 2 s pieces of fetched videos
     id        INTEGER PRIMARY KEY,
@@ -84,6 +86,19 @@ CREATE TABLE claims (           -- pieces that somebody looks at right now on th
     PRIMARY KEY (piece_id, modality, annotator)
 ) STRICT;
 
+CREATE TABLE page_answers (     -- every key pressed on the annotation page, in order: what undo goes back along, and by
+                                -- which an answer that is sent twice counts once
+    id        INTEGER PRIMARY KEY,
+    request   TEXT NOT NULL UNIQUE,     -- drawn by the browser
+    annotator TEXT NOT NULL,
+    piece_id  INTEGER NOT NULL REFERENCES pieces (id),
+    modality  TEXT NOT NULL CHECK (modality IN ('picture', 'sound')),
+    answer    TEXT NOT NULL CHECK (answer IN ('yes', 'no', 'skip', 'broken', 'undo')),
+    outcome   TEXT NOT NULL CHECK (outcome IN ('kept', 'already', 'full')),
+    undone    INTEGER NOT NULL DEFAULT 0 CHECK (undone IN (0, 1))
+) STRICT;
+CREATE INDEX page_answers_of_annotators ON page_answers (annotator, piece_id, modality);
+
 CREATE TABLE verdicts (         -- what the votes of a piece come to; made anew by every `aggregate`
     piece_id       INTEGER PRIMARY KEY REFERENCES pieces (id),
     picture_for    INTEGER NOT NULL,    -- votes that say it is there
@@ -106,3 +121,50 @@ CREATE TABLE clips (            -- what `build` made of adjacent kept pieces; ma
     file       TEXT NOT NULL UNIQUE,    -- relative to the built set's folder
     UNIQUE (video_id, first)
 ) STRICT;
+
+CREATE TABLE built_files (      -- clips and shards that `build` wrote whole: the next one does not make them again
+    folder   TEXT NOT NULL,     -- of the built set, absolute
+    file     TEXT NOT NULL,     -- relative to it
+    made_of  TEXT NOT NULL,     -- digest of all that decides its bytes
+    bytes    INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,  -- with other bytes or another time of change it is not the file that was written
+    sha256   TEXT NOT NULL,
+    PRIMARY KEY (folder, file)
+) STRICT;
+
+CREATE TABLE mturk_hits (       -- rows of the batch CSVs that were written for Mechanical Turk
+    hit      TEXT PRIMARY KEY,  -- opaque
+    batch    INTEGER NOT NULL,  -- number of the CSV within the project, 1 first
+    modality TEXT NOT NULL CHECK (modality IN ('picture', 'sound')),
+    category TEXT NOT NULL REFERENCES categories (name),
+    source   TEXT NOT NULL,     -- name of the CSV
+    line     INTEGER NOT NULL   -- and of the HIT's row in it
+) STRICT;
+
+CREATE TABLE mturk_questions (  -- the pieces that a HIT asks about, gold ones among them
+    token    TEXT PRIMARY KEY,  -- opaque: what workers and result files see
+    hit      TEXT NOT NULL REFERENCES mturk_hits (hit),
+    piece_id INTEGER NOT NULL REFERENCES pieces (id),
+    UNIQUE (hit, piece_id)
+) STRICT;
+CREATE INDEX mturk_questions_of_pieces ON mturk_questions (piece_id);
+
+CREATE TABLE mturk_assignments (    -- one worker's work on one HIT, as the last result file that had it says
+    id        TEXT PRIMARY KEY,     -- Mechanical Turk's AssignmentId
+    hit       TEXT NOT NULL REFERENCES mturk_hits (hit),
+    annotator TEXT NOT NULL,        -- as in votes
+    accepted  INTEGER NOT NULL CHECK (accepted IN (0, 1)),  -- 0: rejected, its answers do not count
+    source    TEXT NOT NULL,        -- name of the result CSV
+    line      INTEGER NOT NULL,
+    given_at  TEXT NOT NULL         -- ISO 8601, UTC
+) STRICT;
+CREATE INDEX mturk_assignments_of_hits ON mturk_assignments (hit);
+
+CREATE TABLE mturk_answers (    -- what an assignment says; votes are made of these
+    assignment TEXT NOT NULL REFERENCES mturk_assignments (id),
+    piece_id   INTEGER NOT NULL REFERENCES pieces (id),
+    annotator  TEXT NOT NULL,   -- the assignment's: gold pieces have thousands of answers, one annotator few
+    present    INTEGER NOT NULL CHECK (present IN (0, 1)),
+    PRIMARY KEY (assignment, piece_id)
+) STRICT;
+CREATE INDEX mturk_answers_of_annotators ON mturk_answers (piece_id, annotator);

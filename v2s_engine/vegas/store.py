@@ -78,7 +78,8 @@ class Project:
         """The project's database, closed at the end; `with connection:` makes a transaction of its own.
 
         `create` makes folder and database where there are none. Raises `UsageError` where there is no project, or one
-        that another version made; `OutputError` where it cannot be made.
+        that another version made; `OutputError` where it cannot be made, and where what is done with it fails since
+        another command holds it for long, or the disk is full.
         """
         if not self.database.is_file() and not create:
             raise UsageError(f"no VEGAS project at {self.folder}; start one with: v2s vegas select")
@@ -86,6 +87,13 @@ class Project:
         try:
             _check_schema(connection, self.database)
             yield connection
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+                raise  # a query of ours is wrong
+            raise OutputError(
+                f"cannot use {self.database}: {error}; wait for other commands that are at work on the project, or "
+                "free some space, and run this again: what was finished before is kept"
+            ) from error
         finally:
             connection.close()
 
@@ -136,12 +144,13 @@ def _open(database: Path) -> sqlite3.Connection:
 def _check_schema(connection: sqlite3.Connection, database: Path) -> None:
     """Makes the tables of an empty database; refuses one that is not ours."""
     try:
+        # The tables first: they come in one transaction with the marks, maybe another process's, right now.
+        if _is_empty(connection):
+            _make_tables(connection)
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if not tables:
-            _make_tables(connection)
-            return
+    except sqlite3.OperationalError:
+        raise
     except sqlite3.Error as error:
         raise UsageError(f"{database} cannot be used: {error}; give another folder") from error
     if application != _APPLICATION_ID or version != _SCHEMA_VERSION:
@@ -151,10 +160,31 @@ def _check_schema(connection: sqlite3.Connection, database: Path) -> None:
         )
 
 
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
+
+
 def _make_tables(connection: sqlite3.Connection) -> None:
-    """All tables in one transaction: a kill leaves an empty file or a whole schema."""
+    """All tables in one transaction: a kill leaves an empty file or a whole schema.
+
+    Of two processes that make them at once, the second waits, and then finds those of the first.
+    """
     schema = resources.files("v2s_engine.vegas").joinpath("schema.sql").read_text("utf-8")
-    connection.executescript(
-        f"BEGIN EXCLUSIVE;\n{schema}\n"
-        f"PRAGMA application_id = {_APPLICATION_ID};\nPRAGMA user_version = {_SCHEMA_VERSION};\nCOMMIT;"
-    )
+    with connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        if not _is_empty(connection):
+            return
+        for statement in _statements(schema):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, each of which ends with a line; `executescript` would end our transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
