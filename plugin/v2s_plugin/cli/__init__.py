@@ -44,6 +44,7 @@ from v2s_plugin.cli.talk import skip_lines
 from v2s_plugin.cli.train import train_command
 from v2s_plugin.cli.train_timing import train_timing_command
 from v2s_plugin.cli.train_visual import train_visual_command
+from v2s_plugin.cli.vegas.app import vegas_app
 from v2s_plugin.cli.worker import worker_command
 
 app = typer.Typer(
@@ -66,6 +67,7 @@ app.command("worker")(worker_command)
 app.command("doctor")(doctor_command)
 app.add_typer(hosts_app, name="hosts")
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(vegas_app, name="vegas")
 app.command("train")(train_command)
 app.command("train-timing")(train_timing_command)
 app.command("train-visual")(train_visual_command)

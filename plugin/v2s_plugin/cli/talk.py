@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from v2s_plugin.scoring import ScoreResult
 
 STAGES = {
+    "fetch": "fetching videos",
     "encode": "looking at the pictures",
     "sample": "making the sounds",
     "write": "writing the sounds",
@@ -29,6 +30,12 @@ STAGES = {
     "read": "reading the recordings",
     "start": "taking over weights",
     "train": "training",
+    "segments": "reading AudioSet's segments",
+    "segment": "cutting pieces",
+    "cut": "cutting clips",
+    "gold": "gold questions",
+    "results": "reading results",
+    "pack": "packing shards",
     "measure": "making and measuring the bundle",
 }
 """What the stages of the work are called on the screen."""
