@@ -45,7 +45,7 @@ test-slow: .venv/test
 	$(BIN)/pytest -m slow
 
 test-programs: .venv/test
-	apt-get update -qq && apt-get install -y -qq melt
+	apt-get update -qq && apt-get install -y -qq melt chromium
 	$(BIN)/pytest -m programs
 
 build/blender-%/ready:
