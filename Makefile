@@ -45,7 +45,7 @@ test-slow: .venv/test
 	$(BIN)/pytest -m slow
 
 test-programs: .venv/test
-	apt-get update -qq && apt-get install -y -qq melt chromium
+	apt-get update -qq && apt-get install -y -qq melt chromium ffmpeg
 	$(BIN)/pytest -m programs
 
 build/blender-%/ready:

@@ -5,8 +5,8 @@ pieces as the paper had labelled, with three votes each in both modalities.
 
 Each command is a process of its own, start of the interpreter included; printed are the medians of its wall-clock time
 and of its time on a core (on a machine that does other things too, the first says more about these), and the most
-memory that a run needed. Rows are drawn from the labels of AudioSet's balanced set, in which the ten
-categories are more frequent than in the whole: more to hold than the real files give. Needs the `vegas` extra.
+memory that a run needed. Rows are drawn from the labels of AudioSet's balanced set, in which the ten categories are
+more frequent than in the whole: more to hold than the real files give. Needs the `vegas` extra.
 """
 
 from __future__ import annotations

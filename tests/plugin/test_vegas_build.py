@@ -54,3 +54,17 @@ def test_too_few_videos_are_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixt
 
     assert main(["vegas", "build", str(project.folder), "--dry-run"]) == 2
     assert "dog has 2; wanted at least 129" in capsys.readouterr().err
+
+
+def test_one_category_is_built_where_another_has_too_few_videos(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos = VIDEOS | {"c": Kept("drum", [0])}
+    project = make_project(tmp_path / "project", videos, media=False)
+    judge(project, videos)
+    arguments = ["vegas", "build", str(project.folder), "--test-per-category=1", "--dry-run", "--json"]
+
+    assert main(arguments) == 2
+    assert "drum has 1; wanted at least 2" in capsys.readouterr().out
+    assert main([*arguments, "--category", "dog"]) == 0
+    assert {each["category"] for each in json.loads(capsys.readouterr().out)["counts"]} == {"dog"}

@@ -28,19 +28,25 @@ from v2s_engine.vegas.built_files import BuiltFile, BuiltFiles, describe_file
 from v2s_engine.vegas.clip_counts import ClipCount, count_clips
 from v2s_engine.vegas.cutting import open_section
 from v2s_engine.vegas.dataset_card import CardFacts, dataset_card
-from v2s_engine.vegas.dataset_clips import DatasetClip, KeptPieces, decide_clips, read_kept, write_clip_rows
+from v2s_engine.vegas.dataset_clips import (
+    DatasetClip,
+    KeptPieces,
+    check_categories,
+    decide_clips,
+    read_kept,
+    write_clip_rows,
+)
 from v2s_engine.vegas.dataset_files import (
     CARD,
     CHECKSUMS,
     INDEX,
     MARK,
-    begin_folder,
-    check_folder,
     checksums_text,
     index_text,
     write_text,
 )
 from v2s_engine.vegas.one_run import one_run
+from v2s_engine.vegas.set_folder import begin_folder, check_folder
 from v2s_engine.vegas.shards import ShardClip, ShardOptions, plan_shards, write_shard
 from v2s_engine.vegas.splitting import SplitOptions
 from v2s_engine.vegas.store import Note, Project, write_fact, write_notes
@@ -51,11 +57,13 @@ class BuildOptions:
     """What set is built. Raises `UsageError`."""
 
     output: Path | None = None
-    """The set's folder: new, empty, or one that an earlier build made; None for a dry run alone."""
+    """The set's folder: new, empty, or one that an earlier build of this project made; None for a dry run alone."""
     seed: int = 0
     """Draws the videos for testing and validation, and the order in shards."""
     test_per_category: int = 128
     validation_per_category: int = 0
+    categories: tuple[str, ...] = ()
+    """Only these; empty for all."""
     shards: ShardOptions | None = None
     jobs: int = 1
     """Videos that are cut at once; the set does not depend on it."""
@@ -83,14 +91,16 @@ class BuildOptions:
             "seed": self.seed,
             "test_per_category": self.test_per_category,
             "validation_per_category": self.validation_per_category,
+            "categories": ", ".join(sorted(set(self.categories))) or "all",
             "shards": shards,
         }
 
 
 class LeftOutClip(NamedTuple):
-    """A clip that could not be cut, and is in no index."""
+    """A clip that could not be cut, or a video whose kept pieces are not used; it is in no index."""
 
     file: str
+    """The clip's, or the video's id."""
     reason: str
 
 
@@ -123,16 +133,18 @@ def build_dataset(project: Project, options: BuildOptions, progress: Progress) -
     Raises `UsageError` (no verdicts, nothing kept, too few videos in a category), `OutputError` (the folder holds
     something else, the disk is full, another build is at work), `MediaError` where not one clip can be cut.
     """
-    if options.output is not None:
-        check_folder(options.output)
     with project.connect() as connection, one_run(project, "build"):
-        kept = read_kept(connection)
-        clips = decide_clips(connection, project, kept.pieces, options.split)
+        if options.output is not None:
+            check_folder(connection, options.output)
+        categories = check_categories(connection, options.categories)
+        kept = read_kept(connection, categories)
+        clips = decide_clips(connection, project, kept.pieces, options.split, categories)
         with connection:
             write_clip_rows(connection, clips)
             write_fact(connection, "build", options.told())
         if options.dry_run or options.output is None:
-            return BuildResult(tuple(count_clips(clips)), kept.judged, len(kept.pieces))
+            outdated = tuple(map(_outdated, kept.outdated))
+            return BuildResult(tuple(count_clips(clips)), kept.judged, len(kept.pieces), left_out=outdated)
         return _Build(project, connection, options, options.output, progress).run(clips, kept)
 
 
@@ -152,7 +164,7 @@ class _Build:
         self._options = options
         self._folder = folder
         self._progress = progress
-        begin_folder(folder, options.told())
+        begin_folder(connection, folder, options.told())
         self._built = BuiltFiles(connection, folder)
 
     def run(self, clips: Sequence[DatasetClip], kept: KeptPieces) -> BuildResult:
@@ -160,7 +172,8 @@ class _Build:
         left_out = self._cut(waiting)
         gone = {each.file for each in left_out}
         there = [clip for clip in clips if clip.file not in gone]
-        self._note(there, left_out)
+        outdated = [_outdated(video_id) for video_id in kept.outdated]
+        self._note(there, left_out, outdated)
         shards = self._pack(there)
         removed = self._built.keep_only({clip.file for clip in there} | set(shards))
         facts = CardFacts(
@@ -180,7 +193,7 @@ class _Build:
             removed=removed,
             shards=len(shards),
             digest=file_digest(self._folder / CHECKSUMS),
-            left_out=tuple(left_out),
+            left_out=(*outdated, *left_out),
         )
 
     def _cut(self, waiting: Sequence[DatasetClip]) -> list[LeftOutClip]:
@@ -203,15 +216,17 @@ class _Build:
                 raise
         return left_out
 
-    def _note(self, there: Sequence[DatasetClip], left_out: Sequence[LeftOutClip]) -> None:
+    def _note(
+        self, there: Sequence[DatasetClip], left_out: Sequence[LeftOutClip], outdated: Sequence[LeftOutClip]
+    ) -> None:
         """The store's clips are those of the set; what is missing is noted."""
         if not there:
             raise MediaError(f"not one clip could be cut; the first, {left_out[0].file}: {left_out[0].reason}")
         with self._connection as connection:
             connection.execute("DELETE FROM notes WHERE step = 'build'")
+            write_notes(connection, "build", [Note("", None, *each) for each in (*outdated, *left_out)])
             if left_out:
                 write_clip_rows(connection, there)
-                write_notes(connection, "build", [Note("", None, each.file, each.reason) for each in left_out])
 
     def _pack(self, clips: Sequence[DatasetClip]) -> list[str]:
         """Write the shards that are asked for; their files."""
@@ -231,16 +246,28 @@ def _cut_video(
 ) -> list[tuple[DatasetClip, BuiltFile | str]]:
     """Cut the clips of one video; with each its file, or why there is none."""
     progress.check()
+    faults: dict[str, str] = {}
     try:
         with open_section(project.media_path(clips[0].video_id), clips[0].section_sha256) as section:
             for clip in clips:
-                section.write_clip(folder / clip.file, clip.stretch)
+                try:
+                    section.write_clip(folder / clip.file, clip.stretch)
+                except MediaError as error:
+                    faults[clip.file] = str(error)
     except MediaError as error:
         return [(clip, str(error)) for clip in clips]
     try:
-        return [(clip, describe_file(folder / clip.file, clip.made_of)) for clip in clips]
+        return [(clip, faults.get(clip.file) or describe_file(folder / clip.file, clip.made_of)) for clip in clips]
     except OSError as error:
         raise OutputError(f"cannot read what was just written to {folder}: {error}; try another disk") from error
+
+
+def _outdated(video_id: str) -> LeftOutClip:
+    return LeftOutClip(
+        video_id,
+        "its section was fetched again after its pieces were cut, which may sound otherwise; run v2s vegas segment "
+        "to compare them",
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from v2s_engine.digest import file_digest
 from v2s_engine.errors import OutputError
+from v2s_engine.vegas.dataset_files import MARK
 
 
 class BuiltFile(NamedTuple):
@@ -23,14 +24,15 @@ class BuiltFile(NamedTuple):
 
 
 class BuiltFiles:
-    """The files of one built set; see `built_files` in schema.sql. To be used by one thread."""
+    """Clips and shards of one built set; see `built_files` in schema.sql. To be used by one thread."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
         self._connection = connection
         self._folder = folder
         self._name = str(folder.resolve())
         rows = connection.execute(
-            "SELECT file, made_of, bytes, mtime_ns, sha256 FROM built_files WHERE folder = ?", (self._name,)
+            "SELECT file, made_of, bytes, mtime_ns, sha256 FROM built_files WHERE folder = ? AND file <> ?",
+            (self._name, MARK),
         )
         self._files = {file: BuiltFile(*rest) for file, *rest in rows}
 

@@ -11,6 +11,7 @@ at that moment comes first. Either way the file begins with a key frame at time 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -99,6 +100,11 @@ class Section:
     samples: NDArray[np.int16]
     """`[L]` at 16 kHz."""
 
+    @property
+    def sound(self) -> str:
+        """SHA-256 of its samples: the same however they are coded."""
+        return hashlib.sha256(self.samples.astype("<i2").tobytes()).hexdigest()
+
     def __init__(self, path: Path, container: InputContainer) -> None:
         self.path = path
         try:
@@ -117,8 +123,9 @@ class Section:
                 pictures, sound = self._add_pictures(container, film), _add_sound(container)
                 _mux_pictures(container, pictures, film, stretch)
                 _mux_sound(container, sound, samples)
-            _check_pictures(draft, film, stretch)
-            _check_sound(draft, samples)
+            with _checking(draft):
+                _check_pictures(draft, film, stretch)
+                _check_sound(draft, samples)
 
     def write_pictures(self, target: Path, stretch: Stretch) -> None:
         """The pictures alone, as an MP4 that plays while it loads. Raises `OutputError`, `MediaError`."""
@@ -126,7 +133,8 @@ class Section:
         with whole_file(target) as draft:
             with _output(draft, "mp4", movflags="+faststart") as container:
                 _mux_pictures(container, self._add_pictures(container, film), film, stretch)
-            _check_pictures(draft, film, stretch)
+            with _checking(draft):
+                _check_pictures(draft, film, stretch)
 
     def write_sound(self, target: Path, stretch: Stretch) -> None:
         """The sound alone, as FLAC. Raises `OutputError`, `MediaError`."""
@@ -134,7 +142,8 @@ class Section:
         with whole_file(target) as draft:
             with _output(draft, "flac") as container:
                 _mux_sound(container, _add_sound(container), samples)
-            _check_sound(draft, samples)
+            with _checking(draft):
+                _check_sound(draft, samples)
 
     def _samples(self, stretch: Stretch) -> NDArray[np.int16]:
         if stretch.end > len(self.samples):
@@ -239,8 +248,19 @@ def _output(draft: Path, form: str, **options: str) -> Iterator[OutputContainer]
             f"file:{draft}", "w", format=form, container_options={"fflags": "+bitexact", **options}
         ) as container:
             yield container
-    except (av.error.FFmpegError, OSError) as error:
+    except OSError as error:  # FFmpeg's own for the system's errors are among these
         raise OutputError(f"cannot write {draft}: {error}; free some space or choose another folder") from error
+    except av.error.FFmpegError as error:
+        raise MediaError(f"FFmpeg cannot write {draft.name}: {error}; leave this video out") from error
+
+
+@contextlib.contextmanager
+def _checking(draft: Path) -> Iterator[None]:
+    """What cannot be read back is the fault of what is in it: the disk took it."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        raise MediaError(f"{draft.name}, just written, cannot be read: {error}; leave this video out") from error
 
 
 def _add_sound(container: OutputContainer) -> AudioStream:
@@ -274,7 +294,7 @@ def _mux_sound(container: OutputContainer, stream: AudioStream, samples: NDArray
 
 
 def _check_pictures(draft: Path, film: _Film, stretch: Stretch) -> None:
-    """Raise `OutputError` unless all pictures stand in a written file when they should."""
+    """Raise `MediaError` unless all pictures stand in a written file when they should."""
     with av.open(f"file:{draft}") as container:
         stream = container.streams.video[0]
         tick = (stream.time_base or _TICK) / _TICK
@@ -287,19 +307,21 @@ def _check_pictures(draft: Path, film: _Film, stretch: Stretch) -> None:
     # Matroska does not write a duration that is the usual one: 42 ms may be read as 1/24 s.
     ends_well = abs(end - _end_tick(stretch)) <= 1
     if found != [each.tick for each in film.pictures] or not ends_well or not begins_with_key:
-        raise OutputError(
-            f"{draft} holds {len(found)} pictures up to {end} ms; wanted {len(film.pictures)} in their order up to "
-            f"{_end_tick(stretch)} ms: try another disk"
+        raise MediaError(
+            f"{draft.name}, just written, holds {len(found)} pictures up to {end} ms; wanted {len(film.pictures)} in "
+            f"their order up to {_end_tick(stretch)} ms: leave this video out"
         )
 
 
 def _check_sound(draft: Path, samples: NDArray[np.int16]) -> None:
-    """Raise `OutputError` unless a written file sounds as it should, sample by sample."""
+    """Raise `MediaError` unless a written file sounds as it should, sample by sample."""
     with av.open(f"file:{draft}") as container:
-        found = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+        sounds = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
+    found = np.concatenate([np.zeros(0, np.int16), *sounds])
     if not np.array_equal(found, samples):
-        raise OutputError(
-            f"{draft} holds {len(found)} samples that are not the {len(samples)} written; try another disk"
+        raise MediaError(
+            f"{draft.name}, just written, holds {len(found)} samples that are not the {len(samples)} of the section: "
+            "leave this video out"
         )
 
 

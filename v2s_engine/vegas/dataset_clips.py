@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,6 +73,8 @@ class KeptPieces(NamedTuple):
     """Pieces with a verdict, kept or not."""
     method: str | None
     """By which `aggregate` decided; None where it did not say."""
+    outdated: list[str]
+    """Videos of which pieces are kept by verdicts on what was there before; they are not among `pieces`."""
 
 
 class _Video(NamedTuple):
@@ -83,30 +85,52 @@ class _Video(NamedTuple):
     attribution: str
 
 
-def read_kept(connection: sqlite3.Connection) -> KeptPieces:
+def check_categories(connection: sqlite3.Connection, asked: Collection[str]) -> list[str]:
+    """The categories that are asked for, all where none is, in their order. Raises `UsageError`."""
+    known = [name for (name,) in connection.execute("SELECT name FROM categories ORDER BY position")]
+    if unknown := [name for name in asked if name not in known]:
+        raise UsageError(f"no category {', '.join(unknown)}; there are: {', '.join(known)}")
+    return [name for name in known if not asked or name in asked]
+
+
+def read_kept(connection: sqlite3.Connection, categories: Collection[str]) -> KeptPieces:
     """The kept pieces of fetched videos. Raises `UsageError` where there are no verdicts, or nothing is kept."""
-    (judged,) = connection.execute("SELECT count(*) FROM verdicts").fetchone()
+    rows = connection.execute(
+        "SELECT category, kept AND state IS 'fetched', cuts.video_id IS NULL OR cuts.sha256 IS fetches.sha256, "
+        "video_id, ordinal, pieces.length FROM verdicts JOIN pieces ON pieces.id = piece_id JOIN videos USING "
+        "(video_id) LEFT JOIN fetches USING (video_id) LEFT JOIN cut_sections AS cuts USING (video_id)"
+    )
+    judged, pieces, outdated = 0, [], set[str]()
+    for category, kept, current, *piece in rows:
+        if category not in categories:
+            continue
+        judged += 1
+        if kept and current:
+            pieces.append(KeptPiece(*piece))
+        elif kept:
+            outdated.add(piece[0])
     if not judged:
         raise UsageError("no piece has a verdict yet; run v2s vegas aggregate first")
-    rows = connection.execute(
-        "SELECT video_id, ordinal, pieces.length FROM verdicts JOIN pieces ON pieces.id = piece_id "
-        "JOIN fetches USING (video_id) WHERE kept = 1 AND state = 'fetched'"
-    )
-    pieces = [KeptPiece(*row) for row in rows]
     if not pieces:
         raise UsageError(f"none of {judged} pieces is kept; see v2s vegas aggregate for how the votes went")
     figures = read_fact(connection, AGGREGATE_FACT) or {}
-    return KeptPieces(pieces, judged, figures.get("method"))
+    return KeptPieces(pieces, judged, figures.get("method"), sorted(outdated))
 
 
 def decide_clips(
-    connection: sqlite3.Connection, project: Project, pieces: Iterable[KeptPiece], options: SplitOptions
+    connection: sqlite3.Connection,
+    project: Project,
+    pieces: Iterable[KeptPiece],
+    options: SplitOptions,
+    categories: Collection[str],
 ) -> list[DatasetClip]:
-    """The clips of the kept pieces, by video and beginning, each in its split. Raises as `split_videos`."""
+    """The clips of the kept pieces, by video and beginning, each in its split; all `categories` must have some.
+
+    Raises as `split_videos`.
+    """
     merged = merge_pieces(pieces)
     videos = _videos(connection)
-    known = [name for (name,) in connection.execute("SELECT name FROM categories ORDER BY position")]
-    splits = split_videos({each.video_id: videos[each.video_id].category for each in merged}, options, known)
+    splits = split_videos({each.video_id: videos[each.video_id].category for each in merged}, options, categories)
     return [
         DatasetClip(
             key=project.piece_path(each.video_id, each.first, "").name,

@@ -66,7 +66,7 @@ class NormalForm:
     width: int
     height: int
     sha256: str
-    """Of the file."""
+    """Of the file. Not the same each time: where many threads work, x264 codes some film in a hundred otherwise."""
     content: str
     """SHA-256 of its pictures, their times and its sound before they are encoded: the same from any container."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from v2s_engine.errors import MediaError
+from v2s_engine.errors import OutputError
 from v2s_engine.grid import SAMPLE_RATE
-from v2s_engine.vegas.cutting import Stretch, open_section
+from v2s_engine.vegas.cutting import Section, Stretch
 from v2s_engine.vegas.store import PIECE_LENGTH, Project
 from v2s_engine.vegas.whole_file import whole_file
 from v2s_engine.video import probe, read_pictures
@@ -23,31 +23,21 @@ SUFFIXES = (".mp4", ".flac", ".jpg")
 _QUALITY = 85  # of JPEG, in percent
 
 
-def write_previews(
-    project: Project, video_id: str, length: int, pieces: Sequence[int], sha256: str | None = None
-) -> None:
+def write_previews(project: Project, video_id: str, section: Section, pieces: Sequence[int]) -> None:
     """Write the previews of all pieces of a fetched section; `pieces` are their lengths in samples, the first first.
 
     Pictures alone: H.264 (yuv420p) in MP4, playable while it loads, from a key frame at 0 on, as long as the piece.
     Sound alone: FLAC, 16 kHz mono, the piece's samples exactly. Thumbnail: the picture on screen in the middle.
 
-    Raises `MediaError` where the section is missing or damaged, is not of `length` samples, or its file has another
-    `sha256` than is given; `OutputError`.
+    Raises `MediaError` where the section is damaged or cannot be cut; `OutputError`.
     """
-    media = project.media_path(video_id)
     stretches = [Stretch(ordinal * PIECE_LENGTH, piece) for ordinal, piece in enumerate(pieces)]
-    with open_section(media, sha256) as section:
-        if len(section.samples) != length:
-            raise MediaError(
-                f"{media} holds {len(section.samples)} samples; wanted the {length} that were fetched: run v2s vegas "
-                "fetch again"
-            )
-        for ordinal, stretch in enumerate(stretches):
-            section.write_pictures(project.piece_path(video_id, ordinal, ".mp4"), stretch)
-            section.write_sound(project.piece_path(video_id, ordinal, ".flac"), stretch)
+    for ordinal, stretch in enumerate(stretches):
+        section.write_pictures(project.piece_path(video_id, ordinal, ".mp4"), stretch)
+        section.write_sound(project.piece_path(video_id, ordinal, ".flac"), stretch)
     middles = [Fraction(2 * stretch.begin + stretch.length, 2 * SAMPLE_RATE) for stretch in stretches]
-    info = probe(media)
-    for ordinal, picture in enumerate(read_pictures(media, middles, width=info.width, height=info.height)):
+    info = probe(section.path)
+    for ordinal, picture in enumerate(read_pictures(section.path, middles, width=info.width, height=info.height)):
         _write_thumbnail(project.piece_path(video_id, ordinal, ".jpg"), picture)
 
 
@@ -56,6 +46,16 @@ def previews_stand(project: Project, video_id: str, count: int) -> bool:
     return all(
         project.piece_path(video_id, ordinal, suffix).is_file() for ordinal in range(count) for suffix in SUFFIXES
     )
+
+
+def delete_previews(project: Project, video_id: str, ordinals: Iterable[int]) -> None:
+    """Delete the previews of some pieces of a video, as far as there are any. Raises `OutputError`."""
+    try:
+        for ordinal in ordinals:
+            for suffix in SUFFIXES:
+                project.piece_path(video_id, ordinal, suffix).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot delete previews of {video_id}: {error}; make the folder writable") from error
 
 
 def _write_thumbnail(path: Path, picture: NDArray[np.uint8]) -> None:

@@ -59,6 +59,12 @@ CREATE TABLE pieces (           -- the 2 s pieces of fetched videos
     UNIQUE (video_id, ordinal)
 ) STRICT;
 
+CREATE TABLE cut_sections (     -- what a video's pieces were cut from, and so what their votes are about
+    video_id TEXT PRIMARY KEY REFERENCES videos (video_id),
+    sha256   TEXT,              -- of the section's file, as `fetches` had it; another one there: fetched again since
+    sound    TEXT NOT NULL      -- SHA-256 of its samples: what is coded anew sounds the same and goes on
+) STRICT;
+
 CREATE TABLE gold (             -- pieces whose answers are known, mixed in to see how well annotators work
     piece_id INTEGER NOT NULL REFERENCES pieces (id),
     modality TEXT NOT NULL CHECK (modality IN ('picture', 'sound')),
@@ -122,7 +128,8 @@ CREATE TABLE clips (            -- what `build` made of adjacent kept pieces; ma
     UNIQUE (video_id, first)
 ) STRICT;
 
-CREATE TABLE built_files (      -- clips and shards that `build` wrote whole: the next one does not make them again
+CREATE TABLE built_files (      -- clips and shards that `build` wrote whole: the next one does not make them again; and
+                                -- the mark of each set, by which the project knows it as its own
     folder   TEXT NOT NULL,     -- of the built set, absolute
     file     TEXT NOT NULL,     -- relative to it
     made_of  TEXT NOT NULL,     -- digest of all that decides its bytes

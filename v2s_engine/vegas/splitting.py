@@ -64,7 +64,8 @@ def _check_enough(counts: Mapping[str, int], options: SplitOptions) -> None:
         raise UsageError(
             f"too few source videos with clips: {listed}; wanted at least {options.least} in each category "
             f"({options.test_per_category} for testing, {options.validation_per_category} for validation and one to "
-            "train on); fetch and annotate more, or ask for fewer by --test-per-category"
+            "train on); fetch and annotate more, ask for fewer by --test-per-category, or build other categories by "
+            "--category"
         )
 
 

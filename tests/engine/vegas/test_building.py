@@ -1,6 +1,8 @@
 """The data set: its clips, its index, and that a kill or a second build changes nothing that it should not."""
 
 import hashlib
+import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -9,18 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engine.vegas.sections import Kept, judge, make_project, read_samples
+from tests.engine.vegas.sections import Kept, judge, make_project, read_samples, write_section
 from tests.plugin.processes import run_python
 from v2s_engine.corpus.clip_material import prepare_clips
 from v2s_engine.corpus.clips import read_clips
 from v2s_engine.corpus.manifest import manifest_rows
+from v2s_engine.digest import file_digest
 from v2s_engine.errors import CancelledError, MediaError, OutputError, UsageError
 from v2s_engine.options import ModelConfig
 from v2s_engine.progress import Progress, ProgressEvent
+from v2s_engine.vegas import cutting
 from v2s_engine.vegas.aggregate_figures import AGGREGATE_FACT
 from v2s_engine.vegas.building import BuildOptions, BuildResult, build_dataset
+from v2s_engine.vegas.segmenting import SegmentOptions, segment_videos
 from v2s_engine.vegas.shards import ShardOptions
-from v2s_engine.vegas.store import Project, write_fact
+from v2s_engine.vegas.store import Project, read_fact, write_fact
 
 VIDEOS = {
     "-a": Kept("dog", range(5)),
@@ -205,6 +210,109 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
         build(project, project.folder)
     assert files(folder) == {"index.csv": b"mine"}
     assert clip_rows(project) == []
+
+
+def test_the_set_of_another_project_is_left_alone(tmp_path: Path) -> None:
+    first, second = (
+        project_of(tmp_path / "first"),
+        project_of(tmp_path / "second", {"x": Kept("dog"), "y": Kept("dog")}),
+    )
+    folder = tmp_path / "set"
+    build(first, folder)
+    before = files(folder)
+
+    for options in ({}, {"dry_run": True}):
+        with pytest.raises(OutputError, match="holds a set that this project did not build"):
+            build(second, folder, **options)
+    assert files(folder) == before
+    assert clip_rows(second) == []
+
+    shutil.rmtree(folder)
+    build(second, folder)
+    theirs = files(folder)
+    with pytest.raises(OutputError, match="holds a set that this project did not build"):
+        build(first, folder)  # it was there once
+    assert files(folder) == theirs
+
+
+@pytest.mark.parametrize("written", ["before", "after"])
+def test_a_set_is_known_again_wherever_a_build_of_it_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    project, folder = project_of(tmp_path / "project"), tmp_path / "set"
+    real = Path.replace
+
+    def die(path: Path, target: Path) -> Path:
+        if target.name != "build.json":
+            return real(path, target)
+        if written == "after":
+            real(path, target)
+        raise CancelledError("killed")
+
+    for seed in (0, 1):  # a new folder, and one that is built already
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", die)
+            with pytest.raises(CancelledError):
+                build(project, folder, seed=seed)
+        build(project, folder, seed=seed)
+    moved = folder.rename(tmp_path / "moved")
+    assert build(project, moved).digest
+
+
+def test_a_category_with_too_few_videos_can_be_left_for_later(tmp_path: Path) -> None:
+    videos = VIDEOS | {"g": Kept("cat", [0])}
+    project, folder = project_of(tmp_path / "project", videos), tmp_path / "set"
+    with pytest.raises(UsageError, match=r"cat has 1; wanted at least 2 .* --category"):
+        build(project, folder)
+
+    result = build(project, folder, categories=("drum", "dog"))
+
+    assert set(read_clips(folder / "index.csv").categories) == {"dog", "drum"}
+    assert (result.judged_pieces, result.kept_pieces) == (30, 14)
+    assert "- categories: dog, drum\n" in (folder / "README.md").read_text("utf-8")
+    assert json.loads((folder / "build.json").read_text("utf-8"))["categories"] == "dog, drum"
+    with project.connect() as connection:
+        assert read_fact(connection, "build")["categories"] == "dog, drum"
+    with pytest.raises(UsageError, match="no category bird; there are: dog, drum, cat"):
+        build(project, folder, categories=("dog", "bird"))
+
+
+def test_a_section_that_was_fetched_again_is_not_cut_by_verdicts_on_the_old_one(tmp_path: Path) -> None:
+    project, folder = project_of(tmp_path / "project"), tmp_path / "set"
+    segment_videos(project, SegmentOptions(), Progress())
+    write_section(project.media_path("e"), flashes=(11,))
+    with project.connect() as connection, connection:
+        digest = file_digest(project.media_path("e"))
+        connection.execute("UPDATE fetches SET sha256 = ? WHERE video_id = 'e'", (digest,))
+        connection.execute("INSERT INTO votes SELECT id, 'sound', 'page:a', 1, 'page', NULL, '' FROM pieces")
+
+    for _ in range(2):  # before `segment` has seen it, and after
+        result = build(project, folder, test_per_category=0)
+        assert [each.file for each in result.left_out] == ["e"]
+        assert {video_id for video_id, _, _ in clip_rows(project)} == {"-a", "b_b", "c", "d"}
+        assert build(project, folder, test_per_category=0, dry_run=True).left_out == result.left_out
+        with project.connect() as connection:
+            noted = connection.execute("SELECT about FROM notes WHERE step = 'build'").fetchall()
+        assert [about for (about,) in noted] == ["e"]
+        segment_videos(project, SegmentOptions(), Progress())
+
+
+def test_a_clip_that_cannot_be_written_as_it_should_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = project_of(tmp_path / "project")
+    check = cutting._check_pictures
+
+    def find_fault(draft: Path, film: cutting._Film, stretch: cutting.Stretch) -> None:
+        film = film._replace(pictures=film.pictures[1:]) if "_e_2" in draft.name else film
+        check(draft, film, stretch)
+
+    monkeypatch.setattr(cutting, "_check_pictures", find_fault)
+    result = build(project, tmp_path / "set")
+
+    assert [Path(each.file).stem[-4:] for each in result.left_out] == ["_e_2"]
+    assert set(clip_rows(project)) == CLIPS - {("e", 2, 2)}
+    assert len(read_clips(tmp_path / "set" / "index.csv").clips) == 7
 
 
 def test_a_folder_with_nothing_but_what_a_file_manager_left_is_empty(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.engine.vegas.sections import HEIGHT, WIDTH, read_samples, write_section
 from v2s_engine.corpus.slate import is_flash, read_number
 from v2s_engine.digest import file_digest
-from v2s_engine.errors import MediaError, MediaNotFoundError, MediaUnreadableError
+from v2s_engine.errors import MediaError, MediaNotFoundError, MediaUnreadableError, OutputError
 from v2s_engine.vegas.cutting import Stretch, open_section
 from v2s_engine.video import probe, read_pictures
 
@@ -135,3 +135,29 @@ def test_what_is_missing_damaged_or_something_else_is_said(tmp_path: Path) -> No
     with pytest.raises(MediaError, match="has changed since it was fetched"), open_section(media, digest):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["section.mkv"]
+
+
+def test_odd_media_that_cannot_be_written_as_they_should_are_no_fault_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media, clip = tmp_path / "section.mkv", tmp_path / "clip.mkv"
+    write_section(media)
+    with open_section(media) as section:
+        film = section._film
+        headless = film(Stretch(0, 64_000))._replace(header=b"no header")
+        monkeypatch.setattr(section, "_film", lambda _: headless)
+        with pytest.raises(MediaError, match="leave this video out"):
+            section.write_clip(clip, Stretch(0, 64_000))
+        keyless = headless._replace(pictures=headless.pictures[1:])
+        monkeypatch.setattr(section, "_film", lambda _: keyless._replace(header=film(Stretch(0, 32_000)).header))
+        with pytest.raises(MediaError, match="just written, holds"):
+            section.write_clip(clip, Stretch(0, 64_000))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["section.mkv"]
+
+
+def test_a_place_that_cannot_be_written_to_is_no_fault_of_the_media(tmp_path: Path) -> None:
+    media = tmp_path / "section.mkv"
+    write_section(media)
+    (tmp_path / "file").touch()
+    with open_section(media) as section, pytest.raises(OutputError, match="cannot write"):
+        section.write_clip(tmp_path / "file" / "clip.mkv", Stretch(0, 64_000))

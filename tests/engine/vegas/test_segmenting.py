@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.engine.vegas.sections import Kept, make_project, read_samples, write_section
+from tests.engine.vegas.sections import Kept, judge, make_project, read_samples, write_section
 from v2s_engine.corpus.slate import read_number
 from v2s_engine.digest import file_digest
 from v2s_engine.errors import CancelledError, UsageError
@@ -150,6 +150,94 @@ def test_missing_damaged_and_changed_sections_are_noted_and_the_rest_goes_on(tmp
         connection.execute("UPDATE fetches SET state = 'failed', reason = 'private' WHERE video_id = 'a'")
     segment_videos(project, SegmentOptions(), Progress())
     assert sorted(dict(notes(project))) == ["d"]
+
+
+def fetch_again(project: Project, video_id: str, *, length: int = 160_000, flash: int = 9, b_frames: int = 2) -> None:
+    """Another file in a section's place, as `fetch` puts it there."""
+    path = project.media_path(video_id)
+    write_section(path, length=length, flashes=(flash,), b_frames=b_frames)
+    with project.connect() as connection, connection:
+        connection.execute(
+            "UPDATE fetches SET sha256 = ?, length = ? WHERE video_id = ?", (file_digest(path), length, video_id)
+        )
+
+
+def test_a_section_that_was_fetched_again_and_sounds_otherwise_has_new_pieces_where_nobody_was_asked(
+    tmp_path: Path,
+) -> None:
+    project = make_project(tmp_path, {"a": Kept("dog"), "b": Kept("dog")})
+    segment_videos(project, SegmentOptions(), Progress())
+    judge(project, {"a": Kept("dog")})
+    fetch_again(project, "a", length=94_400)
+
+    result = segment_videos(project, SegmentOptions(), Progress())
+
+    assert (result.made, result.pieces, result.left_out) == (1, 8, ())
+    assert [row[1:] for row in rows(project) if row[1] == "a"] == [("a", 0, 32_000), ("a", 1, 32_000), ("a", 2, 30_400)]
+    samples = read_samples(project.media_path("a"))
+    assert np.array_equal(read_samples(project.piece_path("a", 0, ".flac")), samples[:32_000])
+    assert not project.piece_path("a", 3, ".mp4").exists()
+    with project.connect() as connection:  # verdicts on what was there before
+        assert connection.execute("SELECT count(*) FROM verdicts").fetchone()[0] == 0
+    assert segment_videos(project, SegmentOptions(), Progress()).made == 0
+
+
+def test_what_people_voted_on_stays_when_the_section_sounds_otherwise(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"a": Kept("dog")})
+    segment_videos(project, SegmentOptions(), Progress())
+    with project.connect() as connection, connection:
+        connection.execute("INSERT INTO votes VALUES (1, 'sound', 'page:ann', 1, 'page', NULL, '2026-01-01T00:00:00Z')")
+    first = project.media_path("a").read_bytes()
+    before, pieces = files(project), rows(project)
+    fetch_again(project, "a")
+
+    for _ in range(2):  # it stays so
+        result = segment_videos(project, SegmentOptions(), Progress())
+        assert [each.video_id for each in result.left_out] == ["a"]
+        assert "sounds otherwise" in dict(notes(project))["a"]
+        assert files(project) == before
+        assert rows(project) == pieces
+        with project.connect() as connection:
+            assert connection.execute("SELECT count(*) FROM votes").fetchone()[0] == 1
+
+    project.media_path("a").write_bytes(first)
+    with project.connect() as connection, connection:
+        connection.execute("UPDATE fetches SET sha256 = ?", (file_digest(project.media_path("a")),))
+    assert segment_videos(project, SegmentOptions(), Progress()).left_out == ()
+    assert notes(project) == []
+
+
+def test_a_section_that_is_only_coded_anew_goes_on_with_its_pieces_and_votes(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"a": Kept("dog")})
+    fetch_again(project, "a", b_frames=2)
+    segment_videos(project, SegmentOptions(), Progress())
+    with project.connect() as connection, connection:
+        connection.execute("INSERT INTO votes VALUES (1, 'sound', 'page:ann', 1, 'page', NULL, '2026-01-01T00:00:00Z')")
+    before, old = files(project), file_digest(project.media_path("a"))
+    fetch_again(project, "a", b_frames=0)
+    assert file_digest(project.media_path("a")) != old
+
+    result = segment_videos(project, SegmentOptions(), Progress())
+
+    assert (result.pieces, result.left_out) == (5, ())
+    assert files(project) == before
+
+
+def test_a_video_that_turns_out_to_repeat_another_while_it_is_cut_has_no_pieces(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"a": Kept("dog"), "b": Kept("dog"), "c": Kept("dog")})
+
+    def fetch_meanwhile(event: ProgressEvent) -> None:
+        if event.done == 1:
+            with project.connect() as connection, connection:
+                connection.execute("UPDATE fetches SET state = 'duplicate', reason = 'a' WHERE video_id = 'b'")
+                connection.execute("UPDATE fetches SET sha256 = 'another' WHERE video_id = 'c'")
+
+    result = segment_videos(project, SegmentOptions(), Progress(fetch_meanwhile))
+
+    assert {video_id for _, video_id, _, _ in rows(project)} == {"a"}
+    assert [each.video_id for each in result.left_out] == ["b", "c"]
+    assert "duplicate" in result.left_out[0].reason
+    assert not any("_b_" in name for name in files(project))
 
 
 def test_without_fetched_videos_it_says_what_to_do(tmp_path: Path) -> None:

@@ -25,6 +25,10 @@ TestOption = Annotated[
 ValidationOption = Annotated[
     int, typer.Option("--validation-per-category", metavar="N", help="Source videos of each category for validation.")
 ]
+CategoryOption = Annotated[
+    list[str] | None,
+    typer.Option("--category", metavar="NAME", help="Only this category; again for more.", show_default=False),
+]
 ShardsOption = Annotated[
     int | None, typer.Option("--shards", metavar="N", help="Write N WebDataset shards of each split as well.")
 ]
@@ -41,6 +45,7 @@ def build_command(
     seed: SeedOption = 0,
     test: TestOption = 128,
     validation: ValidationOption = 0,
+    category: CategoryOption = None,
     shards: ShardsOption = None,
     shard_size: ShardSizeOption = None,
     jobs: JobsOption = None,
@@ -53,7 +58,7 @@ def build_command(
     they are asked for. No source video has clips on both sides of the split.
 
     Goes on where a stopped run stands. A folder that was built before is brought up to date: what is not part of the
-    set any more is deleted. A folder that holds something else is refused.
+    set any more is deleted. A folder that holds something else, or another project's set, is refused.
     """
     from v2s_engine.vegas.building import BuildOptions, build_dataset
     from v2s_engine.vegas.shards import ShardOptions
@@ -68,6 +73,7 @@ def build_command(
         seed=seed,
         test_per_category=test,
         validation_per_category=validation,
+        categories=tuple(category or ()),
         shards=ShardOptions(shards, None if shard_size is None else shard_size * 1_000_000) if wanted else None,
         jobs=number_of_jobs(jobs),
         dry_run=dry_run,

@@ -17,6 +17,8 @@ def segment_command(project: ProjectArgument, *, jobs: JobsOption = None, as_jso
     With previews for annotators: pictures alone, sound alone, and a thumbnail. Goes on where a stopped run stands.
 
     A video that is missing or damaged is listed and tried again by the next run.
+    One that was fetched again and sounds otherwise gets new pieces, unless annotators were asked about the old ones:
+    then it is listed, and not built.
     """
     from v2s_engine.vegas.segmenting import SegmentOptions, segment_videos
     from v2s_engine.vegas.store import Project
