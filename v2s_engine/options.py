@@ -27,7 +27,7 @@ SILENCE_CODE = 128
 ENVELOPE_WINDOW = 4
 """Envelope steps told to the coarsest tier at once: the one before, the current one, and two to come."""
 
-TIMBRE_BANDS = 40
+TIMBRE_BANDS = 64
 """Bands of the spectral envelope that a source-filter model is told of (see `v2s_engine.timbre`)."""
 
 TIMBRE_SIZE = 2 + 2 * TIMBRE_BANDS

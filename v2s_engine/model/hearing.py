@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2s_engine.audio import CodeDecoder
-from v2s_engine.envelope import measure_envelope
+from v2s_engine.envelope import Envelope, measure_envelope
 from v2s_engine.errors import UsageError
 from v2s_engine.grid import ENVELOPE_LENGTH, steps_covering
 from v2s_engine.model.conditioning import envelope_conditioning
@@ -24,6 +24,8 @@ from v2s_engine.timbre.timbre import Timbre
 
 EXCITATION_SCALE = 0.4
 """What an excitation is multiplied by before it becomes codes: its peaks are higher than those of the sound."""
+
+_MOST_LEVELLED = 40.0  # dB
 
 _AT_ONCE = 16  # steps that are decoded before whoever asked is asked again
 
@@ -76,7 +78,20 @@ def playable(samples: NDArray[np.float32], config: ModelConfig) -> Playable:
     if not config.source_filter:
         return Playable(samples, samples, None)
     timbre = measure_timbre(samples)
-    return Playable(samples, np.float32(EXCITATION_SCALE) * whiten(samples, timbre), timbre)
+    excitation = as_loud(whiten(samples, timbre), measure_envelope(samples))
+    return Playable(samples, np.float32(EXCITATION_SCALE) * excitation, timbre)
+
+
+def as_loud(excitation: NDArray[np.float32], wanted: Envelope) -> NDArray[np.float32]:
+    """An excitation `[L]` made as loud, step by step, as the sound that it comes from.
+
+    A tone that rings on needs hardly any excitation, but only one in its phase; what a network makes has the phase of
+    noise, and as such it must be as loud as the sound: filters have unit gain for noise.
+    """
+    gains = np.clip(wanted.loudness - measure_envelope(excitation).loudness, -_MOST_LEVELLED, _MOST_LEVELLED)
+    middles = np.arange(len(gains)) * ENVELOPE_LENGTH + (ENVELOPE_LENGTH - 1) / 2
+    curve = np.interp(np.arange(len(excitation)), middles, gains)
+    return np.asarray(excitation * 10 ** (curve / 20), np.float32)
 
 
 def hear(samples: NDArray[np.float32], class_index: int, config: ModelConfig) -> Heard:

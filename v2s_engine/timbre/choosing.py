@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from v2s_engine.envelope import Envelope
 from v2s_engine.timbre.palette import STEPS_PER_DB, Exemplars, loudness_steps
-from v2s_engine.timbre.timbre import BANDS, Timbre
+from v2s_engine.timbre.timbre import BANDS, LEVELS_PER_DB, Timbre
 
 AHEAD = 24
 """Steps that are compared; a step's timbre is known when this many after it, and one more, are asked for."""
@@ -173,7 +173,7 @@ class TimbreChooser:
         as a misfit of 6 dB.
         """
         distance = np.abs(self._levels[:, :-1] - self._levels[:, following, None]).sum(axis=0, dtype=np.int32)
-        return np.asarray((distance // (2 * BANDS)) ** 2, np.int32)
+        return np.asarray((distance * STEPS_PER_DB // (LEVELS_PER_DB * BANDS)) ** 2, np.int32)
 
     def _one_of_the_best(self, costs: Ints) -> int:
         limit = int(costs.min()) * _MORE_THAN_BEST // 2 + _A_LITTLE

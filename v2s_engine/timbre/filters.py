@@ -4,7 +4,9 @@
 
 Together they have unit gain for white noise. The envelope's coefficients follow from its levels by linear prediction
 (Levinson and Durbin; Makhoul, "Linear prediction: a tutorial review", 1975) and change every 64 samples, between the
-levels at a step's two ends. `whiten` is the exact inverse, whatever the timbre says: a poor one costs quality, never
+levels at a step's two ends. Where they change, what rings on is handed over as in a normalised lattice (Gray and
+Markel, "A normalized digital filter structure", 1975): its energy stays. Handed over as samples, it would grow without
+end where a sharp peak moves. `whiten` is the exact inverse, whatever the timbre says: a poor one costs quality, never
 the sound.
 """
 
@@ -20,21 +22,21 @@ from v2s_engine.errors import UsageError
 from v2s_engine.grid import ENVELOPE_LENGTH, SAMPLE_RATE, steps_covering
 from v2s_engine.timbre.timbre import BANDS, MOST_LAG, Timbre
 
-ORDER = 32
+ORDER = 64
 """Past samples that the envelope's filter predicts from."""
 
 BLOCK = 64
-"""Samples for which the envelope's filter stays the same."""
+"""Samples for which the envelope's filter stays the same; as many as it predicts from."""
 
 LOWEST_HZ, HIGHEST_HZ = 30.0, 7_900.0
 
 _BLOCKS_PER_STEP = ENVELOPE_LENGTH // BLOCK
-_SPECTRUM = 512  # points of the power spectrum that a filter is computed from
-_LAG_WINDOW_HZ = 30.0  # widens peaks, so that no filter rings for long
+_SPECTRUM = 1_024  # points of the power spectrum that a filter is computed from
+_LAG_WINDOW_HZ = 15.0  # widens peaks, so that no filter rings for long
 _WHITE_FLOOR = 1.0003  # -35 dB of white noise, so that no filter is nearly singular
 _LEAST_RESONANCE = 0.1  # -10 dB: where the envelope's peaks lie between the multiples of the pitch
 _STEPS_AT_ONCE = 16
-_STEPS_WHITENED_AT_ONCE = 1_024  # 16 s: ten minutes at once would take 1.6 GB
+_STEPS_WHITENED_AT_ONCE = 256  # 4 s: ten minutes at once would take 5 GB
 _SILENT = 1e-9  # what rings on more quietly ends: silence is exactly 0, and no denormals
 
 Floats = NDArray[np.float64]
@@ -47,6 +49,20 @@ class Coefficients(NamedTuple):
     """`[M, ORDER]`: a, the weight of the sample k + 1 before."""
     gain: Floats
     """`[M]`: g, which makes both filters together as loud as their input for white noise."""
+    given: Floats
+    """`[M, ORDER, ORDER]`: from the last samples of a block, the latest first, to the filter's state: what a lattice's
+    stages hold, each as large as in the mean."""
+    likeness: Floats
+    """`[M, 2 * ORDER - 1]`: autocorrelations of what the filter makes of noise, at lags -(ORDER - 1) to ORDER - 1."""
+
+    def taken(self, states: Floats) -> Floats:
+        """The inverse of `given`: for states `[M, ORDER]` the samples, latest first, that lead each filter there.
+
+        The rows of `given`, B, are predictors backwards in time. With the matrix R of the autocorrelations B R B' = 1,
+        so the inverse is R B'.
+        """
+        weights = (states[:, None, :] @ self.given)[:, 0]
+        return np.stack([np.convolve(*each, "valid") for each in zip(self.likeness, weights, strict=True)])
 
 
 def band_edges() -> Floats:
@@ -85,14 +101,18 @@ def without_envelope(samples: NDArray[np.float32], timbre: Timbre) -> Floats:
     padded = np.zeros(ORDER + len(timbre) * ENVELOPE_LENGTH)
     padded[ORDER : ORDER + len(samples)] = samples
     flat = np.empty(len(timbre) * ENVELOPE_LENGTH)
+    given = np.zeros((1, ORDER, ORDER))  # before the beginning there is silence
     for first in range(0, len(timbre), _STEPS_WHITENED_AT_ONCE):
         filters = envelope_filters(timbre[first : first + _STEPS_WHITENED_AT_ONCE])
         blocks = len(filters.gain)
         begin, end = first * ENVELOPE_LENGTH, first * ENVELOPE_LENGTH + blocks * BLOCK
-        windows = np.lib.stride_tricks.sliding_window_view(padded[begin : end + ORDER], ORDER)[:-1]
-        predicted = np.einsum("bnk,bk->bn", windows.reshape(blocks, BLOCK, ORDER), filters.past[:, ::-1])
-        here = (padded[begin + ORDER : end + ORDER].reshape(blocks, BLOCK) - predicted) / filters.gain[:, None]
-        flat[begin:end] = here.reshape(-1)
+        before = padded[begin:end].reshape(blocks, BLOCK)[:, ::-1]
+        given = np.concatenate([given[-1:], filters.given])
+        heard = filters.taken((given[:-1] @ before[:, :, None])[:, :, 0])[:, ::-1]
+        here = padded[begin + ORDER : end + ORDER].reshape(blocks, BLOCK)
+        windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([heard, here], axis=1), ORDER, axis=1)
+        predicted = np.einsum("bnk,bk->bn", windows[:, :-1], filters.past[:, ::-1])
+        flat[begin:end] = ((here - predicted) / filters.gain[:, None]).reshape(-1)
     return flat[: len(samples)]
 
 
@@ -104,7 +124,7 @@ class TimbreFilter:
 
     def __init__(self) -> None:
         self._pitched = np.zeros(MOST_LAG)
-        self._sound = np.zeros(ORDER)
+        self._state = np.zeros(ORDER)
 
     def add(self, excitation: NDArray[np.float32], timbre: Timbre) -> NDArray[np.float32]:
         """The sound `[L]` of the next piece `[L]`, whose timbre has as many steps as cover it; else `UsageError`."""
@@ -137,11 +157,14 @@ class TimbreFilter:
         filters = envelope_filters(timbre)
         driven, ringing = _block_matrices(filters.past)
         blocks = pitched.reshape(-1, BLOCK) * filters.gain[:, None]
-        for block, drive, ring in zip(blocks, driven, ringing, strict=True):
-            block[:] = drive @ block + ring @ self._sound
-            if np.abs(block[-ORDER:]).max() < _SILENT:
-                block[-ORDER:] = 0.0
-            self._sound = block[-ORDER:].copy()
+        for block, drive, ring, given, likeness in zip(
+            blocks, driven, ringing, filters.given, filters.likeness, strict=True
+        ):
+            before = np.convolve(likeness, self._state @ given, "valid")[::-1]
+            block[:] = drive @ block + ring @ before
+            if np.abs(block).max() < _SILENT:
+                block[:] = 0.0
+            self._state = given @ block[::-1]
         return np.asarray(blocks.reshape(-1), np.float64)
 
 
@@ -187,14 +210,19 @@ def _resonance(correlation: Floats, timbre: Timbre) -> Floats:
 def _predictors(correlation: Floats) -> Coefficients:
     """Levinson and Durbin's recursion for autocorrelations `[M, ORDER + 1]`."""
     count = len(correlation)
+    known = correlation / correlation[:, :1]
     filters = np.zeros((count, ORDER + 1))
     filters[:, 0] = 1.0
-    error = correlation[:, 0].copy()
+    error = np.ones(count)
+    backward, sizes = np.zeros((count, ORDER, ORDER)), np.empty((count, ORDER))
     for order in range(1, ORDER + 1):
-        reflection = -np.einsum("mk,mk->m", filters[:, :order], correlation[:, order:0:-1]) / error
+        backward[:, order - 1, :order] = filters[:, order - 1 :: -1]
+        sizes[:, order - 1] = np.sqrt(error)
+        reflection = -np.einsum("mk,mk->m", filters[:, :order], known[:, order:0:-1]) / error
         filters[:, 1 : order + 1] += reflection[:, None] * filters[:, order - 1 :: -1][:, :order]
         error *= 1 - reflection**2
-    return Coefficients(-filters[:, 1:], np.sqrt(error / correlation[:, 0]))
+    likeness = np.concatenate([known[:, ORDER - 1 : 0 : -1], known[:, :ORDER]], axis=1)
+    return Coefficients(-filters[:, 1:], np.sqrt(error), backward / sizes[:, :, None], likeness)
 
 
 @cache

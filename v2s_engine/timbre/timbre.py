@@ -19,9 +19,9 @@ from v2s_engine.options import TIMBRE_BANDS
 BANDS = TIMBRE_BANDS
 """Bands of the spectral envelope, equally wide on the mel scale, from 30 Hz to 7,900 Hz."""
 
-LEVELS_PER_DB = 4
-FLOOR_DB = -50.0
-"""Level 0: a band's power beside the mean over all frequencies. Level 255 is 13.75 dB."""
+LEVELS_PER_DB = 3
+FLOOR_DB = -60.0
+"""Level 0: a band's power beside the mean over all frequencies. Level 255 is 25 dB."""
 
 LEAST_LAG, MOST_LAG = 12, 400
 """Samples at 16 kHz: pitches from 40 Hz to 1,333 Hz."""
@@ -38,7 +38,7 @@ class Timbre:
     """
 
     levels: NDArray[np.uint8]
-    """`[N + 1, BANDS]`: at the start of every step and at the end of the last, quarter dB above `FLOOR_DB`."""
+    """`[N + 1, BANDS]`: at the start of every step and at the end of the last, a third dB each above `FLOOR_DB`."""
     lags: NDArray[np.uint16]
     """`[N]`: the period in samples, `LEAST_LAG` to `MOST_LAG`; 0 where there is no pitch."""
     strengths: NDArray[np.uint8]

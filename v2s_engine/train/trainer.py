@@ -141,7 +141,9 @@ class Trainer:
 
     def _note_start(self, name: str, material: Sequence[dict[str, Any]]) -> None:
         self._started_from = name
-        self._material += [each for each in material if each not in self._material]
+        known = {(each.get("file"), each.get("sha256")) for each in self._material}
+        # By name and content: an older training may have said less of the same file.
+        self._material += [each for each in material if (each.get("file"), each.get("sha256")) not in known]
 
     def resume(self) -> bool:
         """Go on from the newest checkpoint; False where there is none. Raises `UsageError` where it does not fit."""

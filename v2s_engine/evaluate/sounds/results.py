@@ -113,6 +113,10 @@ class ClassResult:
     """None where there is no real recording at all."""
 
 
+LEAST_KNOWN = 0.5
+"""Share of a class's real recordings that a judge must recognise for its verdicts on that class to say something."""
+
+
 @dataclass(frozen=True)
 class SoundsResult:
     """One bundle, measured."""
@@ -138,6 +142,19 @@ class SoundsResult:
         return fmean(shares) if shares else None
 
     @property
+    def known(self) -> tuple[ClassResult, ...]:
+        """Those of the really judged classes that the judge knows when it hears them: at least half of the real
+        recordings that it never heard. What it says of any other class tells nothing of the takes.
+        """
+        return tuple(each for each in self.really_judged if (each.judged.unheard or 0.0) >= LEAST_KNOWN)
+
+    @property
+    def known_share(self) -> float | None:
+        """As `mean_share`, over the known classes."""
+        shares = [each.judged.share for each in self.known]
+        return fmean(shares) if shares else None
+
+    @property
     def real_accuracy(self) -> Confusion:
         """The judge's verdicts on recordings that it never heard, of the classes that it learned from recordings."""
         return self.judge_unheard.only(self.judge_recordings)
@@ -147,6 +164,8 @@ class SoundsResult:
         return {
             **asdict(self),
             "mean_share": self.mean_share,
+            "known_classes": [each.sound_class for each in self.known],
+            "known_share": self.known_share,
             "judge_overall": self.real_accuracy.overall,
             "judge_balanced": self.real_accuracy.balanced,
         }

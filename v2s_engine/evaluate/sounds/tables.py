@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from v2s_engine.evaluate.sounds.confusion import Confusion
-from v2s_engine.evaluate.sounds.results import Apart, ClassResult, Range, SoundsResult
+from v2s_engine.evaluate.sounds.results import LEAST_KNOWN, Apart, ClassResult, Range, SoundsResult
 
 NOTHING = "–"
 
@@ -68,7 +68,12 @@ def _judged(result: SoundsResult) -> Iterator[str]:
     really = [each for each in result.classes if each.judged.really]
     painted = [each for each in result.classes if not each.judged.really]
     if really:
-        yield f"Classes judged on real recordings; mean **{_percent(result.mean_share)}**."
+        known = ", ".join(each.sound_class for each in result.known) or "none"
+        yield (
+            f"Classes judged on real recordings; mean **{_percent(result.known_share)}** over those of which the judge "
+            f"recognises at least {_percent(LEAST_KNOWN)} of the real recordings that it never heard ({known}); "
+            f"{_percent(result.mean_share)} over all."
+        )
         yield ""
         yield from _table(header, [_judged_row(each) for each in really])
     if painted:

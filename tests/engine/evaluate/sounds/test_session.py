@@ -91,6 +91,24 @@ def test_classes_judged_on_painted_sounds_enter_no_mean(options: SoundsOptions, 
     assert page.index("proves little") < page.index("| printer |")
 
 
+def test_what_the_judge_does_not_know_enters_only_the_mean_over_all(measured: MeasuredSounds, tmp_path: Path) -> None:
+    dog, drum = measured.result.classes
+    knows_dogs = replace(
+        measured.result,
+        classes=(
+            replace(dog, judged=replace(dog.judged, share=0.75, unheard=0.5)),
+            replace(drum, judged=replace(drum.judged, share=0.25, unheard=0.4)),
+        ),
+    )
+    assert [each.sound_class for each in knows_dogs.known] == ["dog"]
+    assert (knows_dogs.known_share, knows_dogs.mean_share) == (0.75, 0.5)
+    page = write_sounds_report(MeasuredSounds(knows_dogs, ()), tmp_path).tables.read_text()
+    assert "mean **75 %** over those of which the judge recognises at least 50 %" in page
+    assert "(dog); 50 % over all" in page
+    nothing = replace(dog, judged=replace(dog.judged, unheard=None))
+    assert replace(measured.result, classes=(nothing,)).known_share is None
+
+
 def test_the_same_seed_gives_the_same_figures(options: SoundsOptions, measured: MeasuredSounds) -> None:
     again = measure_sounds(bundle_of(TINY), make, options).result
     assert again.to_json() == measured.result.to_json()
