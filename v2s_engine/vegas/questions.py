@@ -47,7 +47,7 @@ _WORDINGS = {
         "A baby cries loudly while somebody speaks softly.",
         "A baby babbles or laughs; or music is far louder than the crying.",
     ),
-    "human_snoring": _Wording(
+    "snoring": _Wording(
         "a sleeping person who may be snoring",
         "A person asleep on a couch, of whom you see face or chest.",
         "A dark room or a blanket in which nobody can be made out; or a sleeping dog.",
