@@ -37,16 +37,13 @@ from v2s_engine.grid import SAMPLE_RATE, round_half_up
 from v2s_engine.vegas.section_pictures import SectionPictures
 from v2s_engine.vegas.section_sound import read_section_sound
 from v2s_engine.vegas.sources import FetchFailure, before_section
-from v2s_engine.vegas.store import PIECE_LENGTH
+from v2s_engine.vegas.store import PIECE_LENGTH, SHORTEST_PIECE
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 LONGEST = 160_000
 """Samples of a section at most: 10 s, what AudioSet's rows have."""
-
-SHORTEST = PIECE_LENGTH - SAMPLE_RATE // 10
-"""Samples below which a section holds no piece."""
 
 FORMATS = "mov,matroska,avi,flv,mpegts,mpeg,asf,ogg"
 """What FFmpeg may take a file for: no playlist that reaches for other files, no text, no picture."""
@@ -107,9 +104,10 @@ def _check_format(media: Path) -> None:
 
 
 def _check_length(length: int, what: str) -> None:
-    if length < SHORTEST:
+    if length < SHORTEST_PIECE:
         found = (
-            f"its {what} lasts {length / SAMPLE_RATE:.2f} s within the section; {SHORTEST / SAMPLE_RATE:g} s is wanted"
+            f"its {what} lasts {length / SAMPLE_RATE:.2f} s within the section; "
+            f"{SHORTEST_PIECE / SAMPLE_RATE:g} s is wanted"
         )
         raise FetchFailure("too short", found, lasting=True)
 

@@ -15,10 +15,7 @@ from v2s_engine.progress import Progress
 from v2s_engine.vegas.cutting import open_section
 from v2s_engine.vegas.one_run import one_run
 from v2s_engine.vegas.previews import delete_previews, previews_stand, write_previews
-from v2s_engine.vegas.store import PIECE_LENGTH, Note, Project, write_notes
-
-SHORTEST_PIECE = PIECE_LENGTH - SAMPLE_RATE // 10
-"""Samples that a section's last piece must have: many sections end a few pictures early, and 0.1 s is not missed."""
+from v2s_engine.vegas.store import PIECE_LENGTH, SHORTEST_PIECE, Note, Project, write_notes
 
 _OTHER_SOUND = (
     "it was fetched again and sounds otherwise than what annotators were asked about, so no clip is made of it; fetch "

@@ -17,6 +17,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from v2s_engine.errors import UsageError
+from v2s_engine.grid import SAMPLE_RATE
 from v2s_engine.progress import Progress
 from v2s_engine.vegas.label_rules import LabelRules, label_rules
 from v2s_engine.vegas.ontology import read_ontology
@@ -31,10 +32,10 @@ from v2s_engine.vegas.selection_options import (
     read_standing,
     settle,
 )
-from v2s_engine.vegas.store import Note, Project, write_fact, write_notes
+from v2s_engine.vegas.store import SHORTEST_PIECE, Note, Project, write_fact, write_notes
 
 STEP = "select"
-SHORTEST_MS = 1900
+SHORTEST_MS = SHORTEST_PIECE * 1000 // SAMPLE_RATE
 """A section that is shorter gives no piece of 2 s, not even a slightly short one."""
 
 

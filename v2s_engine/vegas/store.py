@@ -23,9 +23,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from v2s_engine.errors import OutputError, UsageError
+from v2s_engine.grid import SAMPLE_RATE
 
 PIECE_LENGTH = 32_000
 """Samples of a piece: 2 s (paper, section 3)."""
+
+SHORTEST_PIECE = PIECE_LENGTH - SAMPLE_RATE // 10
+"""Samples that the last piece of a section must have: many end a few pictures early, and 0.1 s is not missed."""
 
 DATABASE = "vegas.db"
 _SCHEMA_VERSION = 1
